@@ -1,0 +1,69 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "corps/address.hpp"
+#include "corps/fwd.hpp"
+#include "corps/task.hpp"
+
+namespace corps {
+
+class Config;
+
+namespace detail {
+struct Cell;
+struct ConcAccess;
+}  // namespace detail
+
+/// Base of every persistent concurrent object. Its methods run one request at a time, across their awaits too, each in
+/// a turn of its own on some thread of its Env; so its members need no lock. A class that declares
+/// `static constexpr bool corps_interleaved = true` begins requests while others wait.
+///
+/// Objects are made by `corps::create`, on the Env's threads, and end by `corps::exit` or with their Env. What the
+/// constructor throws ends the creation. The destructor runs after the suspended methods of the object were destroyed.
+///
+/// Only names that begin with `my_` and `on_` are added to a derived class.
+class Conc {
+ public:
+  Conc(Conc const&) = delete;
+  Conc& operator=(Conc const&) = delete;
+  virtual ~Conc();
+
+  // What the object knows of itself, from its constructor on. Only in its own turns. An object that was not made by
+  // `create` has no address (env 0, conc none), no tag, and an empty Config.
+  ConcAddr my_addr() const noexcept;
+  EnvId my_env() const noexcept { return my_addr().env; }
+  std::string_view my_class() const noexcept;
+  std::string const& my_tag() const noexcept;
+  /// The Worker that created this one and answers for it.
+  ConcAddr my_mgr() const noexcept;
+  /// What the application was started with.
+  Config const& my_config() const noexcept;
+
+ protected:
+  Conc();
+
+  /// Runs before the first request is served. If it throws, the object ends and its creation with it.
+  virtual Task<> on_start();
+  /// The object's own activity: begun after on_start, it goes on beside the requests, each at the other's awaits.
+  virtual Task<> on_main();
+  /// The last turn, just before the destructor: for what needs a whole object. Must not wait.
+  virtual void on_exit() noexcept {}
+
+ private:
+  friend struct detail::ConcAccess;
+  detail::Cell* my_cell_ = nullptr;
+};
+
+namespace detail {
+/// How the runtime gets at a Conc.
+struct ConcAccess {
+  static Cell* cell(Conc const& object) noexcept { return object.my_cell_; }
+  static Task<> on_start(Conc& object) { return object.on_start(); }
+  static Task<> on_main(Conc& object) { return object.on_main(); }
+  static void on_exit(Conc& object) noexcept { object.on_exit(); }
+};
+}  // namespace detail
+
+}  // namespace corps

@@ -1,0 +1,16 @@
+#pragma once
+
+/// Everything an application is written with.
+
+#include "corps/address.hpp"    // IWYU pragma: export
+#include "corps/app.hpp"        // IWYU pragma: export
+#include "corps/conc.hpp"       // IWYU pragma: export
+#include "corps/config.hpp"     // IWYU pragma: export
+#include "corps/create.hpp"     // IWYU pragma: export
+#include "corps/error.hpp"      // IWYU pragma: export
+#include "corps/future.hpp"     // IWYU pragma: export
+#include "corps/name.hpp"       // IWYU pragma: export
+#include "corps/pack.hpp"       // IWYU pragma: export
+#include "corps/placement.hpp"  // IWYU pragma: export
+#include "corps/spawn.hpp"      // IWYU pragma: export
+#include "corps/task.hpp"       // IWYU pragma: export

@@ -1,0 +1,143 @@
+#pragma once
+
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "corps/conc.hpp"
+#include "corps/detail/cell.hpp"
+#include "corps/detail/class_record.hpp"
+#include "corps/detail/envelope.hpp"
+#include "corps/detail/method_id.hpp"
+#include "corps/detail/registry.hpp"
+#include "corps/detail/reply.hpp"
+#include "corps/pack.hpp"
+#include "corps/task.hpp"
+
+namespace corps::detail {
+
+/// A request with the arguments of one operation. `Op` says what is run: see below.
+template <class Op>
+struct Call final : Reply<typename Op::Result> {
+  using Result = typename Op::Result;
+
+  template <class... A>
+  explicit Call(std::in_place_t, A&&... args) : Reply<Result>(&Op::record), arguments(std::forward<A>(args)...) {}
+  explicit Call(typename Op::Arguments&& args) : Reply<Result>(&Op::record), arguments(std::move(args)) {}
+
+  void invoke(Cell& cell) override {
+    try {
+      if constexpr (Op::awaits) {
+        TaskStarter::start(Op::run(cell, arguments), *this);
+      } else {
+        if constexpr (std::is_void_v<Result>) {
+          Op::run(cell, arguments);
+          this->result.emplace();
+        } else {
+          this->result.emplace(Op::run(cell, arguments));
+        }
+        this->finish();
+      }
+    } catch (...) {
+      this->fail_with_current_exception();
+    }
+  }
+  void pack_arguments(Packer& out) const override {
+    std::apply([&](auto const&... args) { ((void)out(args), ...); }, arguments);
+  }
+  void pack_result(Packer& out) const override {
+    if constexpr (!std::is_void_v<Result>) out(*this->result);
+  }
+  void unpack_result(Unpacker& in) override {
+    this->result.emplace();
+    if constexpr (!std::is_void_v<Result>) in(*this->result);
+  }
+  static std::unique_ptr<Request> make(Unpacker& in) {
+    typename Op::Arguments arguments{};
+    std::apply([&](auto&... args) { ((void)in(args), ...); }, arguments);
+    return std::make_unique<Call>(std::move(arguments));
+  }
+
+  typename Op::Arguments arguments;
+};
+
+/// Puts the record of an operation into the table before main, wherever the operation is used.
+template <class Op>
+struct Registered {
+  static bool add() {
+    register_method(Op::record);
+    return true;
+  }
+  static inline bool const done = add();
+};
+
+/// The object of the request's target as the class that has the method, or AttributeError.
+template <class C>
+C& target_as(Cell& cell, MethodRecord const& method) {
+  if constexpr (std::is_base_of_v<Conc, C>) {
+    if (cell.cls == &class_record<C>) return *static_cast<C*>(cell.object);
+  }
+  if (auto* object = dynamic_cast<C*>(cell.object)) return *object;
+  wrong_class(cell, method);
+}
+
+/// Calls a method.
+template <auto M>
+struct MethodOp {
+  using Traits = MethodTraits<M>;
+  using Class = typename Traits::Class;
+  using Result = typename Traits::Result;
+  using Arguments = typename Traits::Args;
+  static constexpr bool awaits = Traits::is_task;
+
+  static decltype(auto) run(Cell& cell, Arguments& arguments) {
+    auto& object = target_as<Class>(cell, record);
+    return [&]<std::size_t... I>(std::index_sequence<I...>) -> decltype(auto) {
+      return (object.*M)(pass<std::tuple_element_t<I, typename Traits::Params>>(std::get<I>(arguments))...);
+    }(std::make_index_sequence<std::tuple_size_v<Arguments>>{});
+  }
+  static MethodRecord record;
+
+ private:
+  /// An argument as the method wants it: by lvalue reference it sees the request's own, else it gets it for good.
+  template <class P, class T>
+  static decltype(auto) pass(T& argument) {
+    if constexpr (std::is_lvalue_reference_v<P>)
+      return static_cast<P>(argument);
+    else
+      return std::move(argument);
+  }
+};
+template <auto M>
+constinit MethodRecord MethodOp<M>::record{method_id<M>(), &Call<MethodOp<M>>::make};
+
+/// Reads a public data member.
+template <auto M>
+struct GetOp {
+  using Traits = MemberTraits<M>;
+  using Class = typename Traits::Class;
+  using Result = typename Traits::Type;
+  using Arguments = std::tuple<>;
+  static constexpr bool awaits = false;
+  static Result run(Cell& cell, Arguments&) { return target_as<Class>(cell, record).*M; }
+  static MethodRecord record;
+};
+template <auto M>
+constinit MethodRecord GetOp<M>::record{member_get_id<M>(), &Call<GetOp<M>>::make};
+
+/// Writes a public data member.
+template <auto M>
+struct SetOp {
+  using Traits = MemberTraits<M>;
+  using Class = typename Traits::Class;
+  using Result = void;
+  using Arguments = std::tuple<typename Traits::Type>;
+  static constexpr bool awaits = false;
+  static void run(Cell& cell, Arguments& arguments) { target_as<Class>(cell, record).*M = std::move(std::get<0>(arguments)); }
+  static MethodRecord record;
+};
+template <auto M>
+constinit MethodRecord SetOp<M>::record{member_set_id<M>(), &Call<SetOp<M>>::make};
+
+}  // namespace corps::detail

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "corps/address.hpp"
+#include "corps/detail/envelope.hpp"
+#include "corps/fwd.hpp"
+
+namespace corps::detail {
+
+struct ClassRecord;
+
+/// What is known of a Worker and seldom looked at.
+struct WorkerInfo {
+  std::string tag;
+  ConcAddr mgr;
+};
+
+enum class Pushed : std::uint8_t { ok, full, closed };
+
+/// How a cell runs when something arrives in its idle mailbox.
+enum class Wakes : std::uint8_t {
+  scheduler,  // it is queued for a turn
+  thread,     // a thread waits on it: a plain thread, or a Worker in a blocking get()
+};
+
+/// The fixed envelope with which the deadline clock asks a Worker to look at its open calls.
+struct Tick final : Envelope {
+  explicit Tick(Cell& cell) : Envelope(EnvelopeKind::control), owner(cell) {}
+  void arrive(Cell& cell) override;
+  void undeliverable() noexcept override { on_its_way.store(false, std::memory_order_release); }
+  Cell& owner;
+  std::atomic<bool> on_its_way{false};
+};
+
+/// What the runtime keeps of a Worker: its mailbox and its state. Memory of a cell is always a cell (it comes from a
+/// slab and goes back there), so a stale pointer meets a cell with another id, and nothing worse.
+struct alignas(64) Cell {
+  Cell();
+  Cell(Cell const&) = delete;
+  Cell& operator=(Cell const&) = delete;
+  ~Cell();
+
+  alignas(16) std::byte sched_slot[16];  // NOLINT: the scheduler's job lives here, and finds its cell by being its first member
+
+  // --- any thread ---------------------------------------------------------------------------------------------
+  /// Queues a request unless the mailbox is full or closed; then the caller keeps it.
+  Pushed push_request(Envelope* request) noexcept {
+    if (queued.fetch_add(1, std::memory_order_relaxed) >= mailbox_max) {
+      queued.fetch_sub(1, std::memory_order_relaxed);
+      return Pushed::full;
+    }
+    if (push(request)) return Pushed::ok;
+    queued.fetch_sub(1, std::memory_order_relaxed);
+    return Pushed::closed;
+  }
+  /// Queues an answer or a control envelope, which are never refused for want of room: open calls bound them.
+  /// False if the mailbox is closed; then the caller keeps it.
+  bool push(Envelope* envelope) noexcept {
+    auto* head = inbox.load(std::memory_order_relaxed);
+    do {
+      if (head == closed_mark()) return false;
+      envelope->next = head == idle_mark() ? nullptr : head;
+    } while (!inbox.compare_exchange_weak(head, envelope, std::memory_order_acq_rel, std::memory_order_relaxed));
+    if (head == idle_mark()) wake();
+    return true;
+  }
+  void wake() noexcept;
+
+  static Envelope* idle_mark() noexcept { return reinterpret_cast<Envelope*>(std::uintptr_t{1}); }    // NOLINT
+  static Envelope* closed_mark() noexcept { return reinterpret_cast<Envelope*>(std::uintptr_t{2}); }  // NOLINT
+
+  std::atomic<Envelope*> inbox{closed_mark()};        // newest first; or a mark
+  std::atomic<ConcId> id{ConcId::none};               // whose cell it is
+  std::atomic<std::uint32_t> queued{0};               // requests sent and not begun
+  std::uint32_t mailbox_max = 0;                      // limits.mailbox
+  std::atomic<Wakes> wakes{Wakes::scheduler};
+  std::atomic<std::uint32_t> signal{0};               // futex of the waiting thread
+  std::atomic<MethodRecord const*> doing{nullptr};    // whose code runs now, for whoever asks what holds it up
+
+  // --- the Worker's own turn ----------------------------------------------------------------------------------
+  /// The next envelope in the order of arrival; requests wait while the Worker is busy. Null when there is nothing to
+  /// do: then the mailbox has gone idle, and the cell belongs to whoever puts something into it.
+  Envelope* take() noexcept;
+  /// The next envelope that is no request, for a Worker that waits in the middle of one. Null when there is none; the
+  /// mailbox does not go idle.
+  Envelope* take_arrived() noexcept;
+  bool can_begin() const noexcept { return busy == 0 || interleaved; }
+  void opened(Request& request) noexcept;
+  void closed(Request& request) noexcept;
+  void started(Request& request) noexcept;
+  void ended(Request& request) noexcept;
+  /// Answers the requests whose coroutines have ended. After every step that may have run user code.
+  void settle() noexcept;
+  /// Ends every open call whose deadline has passed; returns the earliest deadline left.
+  std::int64_t end_overdue(std::int64_t now);
+  bool is_port() const noexcept { return cls == nullptr; }
+  ConcAddr address() const noexcept;
+
+ private:
+  void refill(Envelope* newest_first) noexcept;
+  Envelope* pop_batch() noexcept;
+  Envelope* pop_waiting() noexcept;
+  void keep_waiting(Envelope* request) noexcept;
+
+ public:
+
+  alignas(64) Envelope* batch = nullptr;  // taken from the inbox, oldest first
+  Envelope* waiting = nullptr;            // requests that wait until the Worker is free, oldest first
+  Envelope* waiting_last = nullptr;
+  Conc* object = nullptr;
+  ClassRecord const* cls = nullptr;
+  std::int64_t now_ns = 0;                // the clock, read once a turn
+  CallContext context;                    // of the request that runs
+  Request* open = nullptr;                // calls this Worker made that have not ended, oldest first
+  Request* open_last = nullptr;
+  Request* running = nullptr;             // requests it has begun and not ended
+  Request* frames_ended = nullptr;        // requests whose coroutine has just ended
+  std::uint32_t open_calls = 0;
+  std::uint32_t busy = 0;
+  bool interleaved = false;
+  bool exiting = false;
+  bool constructing = false;
+  std::int64_t armed_ns = never_ns;       // when the deadline clock will send the tick
+  WorkerInfo info;
+  Tick tick{*this};
+};
+
+}  // namespace corps::detail

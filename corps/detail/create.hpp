@@ -1,0 +1,161 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "corps/conc.hpp"
+#include "corps/detail/call.hpp"
+#include "corps/detail/class_record.hpp"
+#include "corps/name.hpp"
+
+namespace corps {
+
+/// The methods of a class that other programs may call, and that peers may name though this program never calls them:
+/// `using Api = corps::Api<&RegexApi::search_tree>;` in the class.
+template <auto... M>
+struct Api {
+  static void offer() { ((void)detail::Registered<detail::MethodOp<M>>::done, ...); }
+};
+
+namespace detail {
+
+/// Begins `on_main` as a task of the Worker that ends the Worker if it throws.
+void begin_main(Cell& cell, Task<> main);
+
+/// The identity of a way to construct: the class and the structure of the constructor's arguments.
+template <class T, class... A>
+constexpr MethodId create_id() {
+  return make_method_id(class_name<T>(), "(constructor)", CodeText<&write_signature<TypeList<A...>, void>>::view);
+}
+
+/// A request to a cell that has no object yet: constructs one.
+template <class T, class... A>
+struct Create final : Reply<Name<T>> {
+  using Arguments = std::tuple<WorkerInfo, A...>;
+
+  explicit Create(Arguments&& args) : Reply<Name<T>>(&record), arguments(std::move(args)) {}
+
+  void invoke(Cell& cell) override {
+    try {
+      cell.constructing = true;
+      cell.object = std::apply([](WorkerInfo&, A&... args) { return new T(std::move(args)...); }, arguments);
+      cell.constructing = false;
+      auto start = ConcAccess::on_start(*cell.object);
+      if (start.valid()) {
+        TaskStarter::start(starting(std::move(start), &cell), *this);
+        return;
+      }
+      begin_main(cell, ConcAccess::on_main(*cell.object));
+      this->result.emplace(name(cell));
+      this->finish();
+    } catch (...) {
+      cell.constructing = false;
+      cell.exiting = true;
+      this->fail_with_current_exception();
+    }
+  }
+  void pack_arguments(Packer& out) const override {
+    std::apply([&](auto const&... args) { ((void)out(args), ...); }, arguments);
+  }
+  void pack_result(Packer& out) const override { out(*this->result); }
+  void unpack_result(Unpacker& in) override {
+    this->result.emplace();
+    in(*this->result);
+  }
+  static std::unique_ptr<Request> make(Unpacker& in) {
+    Arguments args{};
+    std::apply([&](auto&... each) { ((void)in(each), ...); }, args);
+    return std::make_unique<Create>(std::move(args));
+  }
+  static void describe_new(Request const& request, WorkerInfo& info) {
+    info = std::get<0>(static_cast<Create const&>(request).arguments);
+  }
+
+  Arguments arguments;
+  static MethodRecord record;
+
+ private:
+  static Name<T> name(Cell& cell) { return Name<T>{cell.address(), &cell}; }
+  static Task<Name<T>> starting(Task<> start, Cell* cell) {
+    try {
+      co_await std::move(start);
+    } catch (...) {
+      cell->exiting = true;
+      throw;
+    }
+    begin_main(*cell, ConcAccess::on_main(*cell->object));
+    co_return name(*cell);
+  }
+};
+template <class T, class... A>
+constinit MethodRecord Create<T, A...>::record{create_id<T, A...>(), &make, &class_record<T>, &describe_new};
+
+template <class T, class... A>
+struct Registered<Create<T, A...>> {
+  static bool add() {
+    register_method(Create<T, A...>::record);
+    return true;
+  }
+  static inline bool const done = add();
+};
+
+template <class T, class... A>
+constexpr void check_creatable() {
+  static_assert(std::is_base_of_v<Conc, T>, "corps: only a class that derives from corps::Conc can be created");
+  static_assert(!std::is_abstract_v<T>, "corps: an abstract class cannot be created");
+  static_assert(std::is_constructible_v<T, A&&...>, "corps: the class has no constructor for these arguments");
+  static_assert(require_packable<std::tuple<A...>>());
+}
+
+template <class T>
+void offer_api() {
+  if constexpr (requires { typename T::Api; }) T::Api::offer();
+}
+
+/// Sends the request to a new cell of this Env, or to another Env. Takes it over.
+void send_create(Request& request, ClassRecord const& cls, WorkerInfo info, EnvId env);
+
+template <class T, class... A>
+Future<Name<T>> create_one(EnvId env, std::string tag, A&&... args) {
+  using Op = Create<T, std::decay_t<A>...>;
+  (void)Registered<Op>::done;
+  offer_api<T>();
+  WorkerInfo info{std::move(tag), self().address()};
+  auto& request = *std::make_unique<Op>(typename Op::Arguments(info, std::forward<A>(args)...)).release();
+  send_create(request, class_record<T>, std::move(info), env);
+  return FutureMaker<Name<T>>::make(request);
+}
+
+std::vector<EnvId> spread_per_env(std::uint32_t count);
+std::vector<EnvId> spread_anywhere(std::uint32_t count);
+
+template <class T, class... A>
+Task<std::vector<Name<T>>> create_each(std::vector<EnvId> where, std::string tag, std::tuple<A...> args) {
+  std::vector<Future<Name<T>>> pending;
+  pending.reserve(where.size());
+  for (auto const env : where)
+    pending.push_back(std::apply([&](A const&... each) { return create_one<T>(env, tag, A(each)...); }, args));
+  std::vector<Name<T>> names;
+  names.reserve(where.size());
+  std::exception_ptr failure;
+  for (auto& future : pending) {
+    try {
+      auto name = co_await future;
+      names.push_back(name);
+    } catch (...) {
+      if (!failure) failure = std::current_exception();
+    }
+  }
+  if (failure) {
+    for (auto const& name : names) exit_worker(name.address());
+    std::rethrow_exception(failure);
+  }
+  co_return names;
+}
+
+}  // namespace detail
+}  // namespace corps

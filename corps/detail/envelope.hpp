@@ -1,0 +1,142 @@
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <cstdint>
+#include <limits>
+#include <memory>
+
+#include "corps/address.hpp"
+#include "corps/error.hpp"
+
+namespace corps {
+class Packer;
+class Unpacker;
+}  // namespace corps
+
+namespace corps::detail {
+
+struct Cell;
+struct MethodRecord;
+struct Request;
+
+inline constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
+
+enum class EnvelopeKind : std::uint8_t {
+  request,  // asks a Worker to run something; waits while the Worker is busy
+  answer,   // a request that comes home; never waits
+  control,  // from the runtime; never waits
+};
+
+/// What a mailbox carries. It has one owner at any moment: who sent it until it is in a mailbox, then the Worker of
+/// that mailbox.
+struct Envelope {
+  explicit Envelope(EnvelopeKind what) : kind(what) {}
+  Envelope(Envelope const&) = delete;
+  Envelope& operator=(Envelope const&) = delete;
+  virtual ~Envelope() = default;
+
+  /// Runs in a turn of the Worker it was sent to.
+  virtual void arrive(Cell& cell) = 0;
+  /// The Worker it was sent to is gone. Any thread.
+  virtual void undeliverable() noexcept = 0;
+
+  Envelope* next = nullptr;
+  ConcId target = ConcId::none;  // compared at arrival, so that a reused mailbox never serves what was not meant for it
+  EnvelopeKind kind;
+};
+
+/// What a request hands on to the calls it makes.
+struct CallContext {
+  std::int64_t deadline_ns = never_ns;
+};
+
+/// Where the answer of a request goes that came from another Env.
+class Origin {
+ public:
+  /// Takes the answered request over. Any thread.
+  virtual void answer(std::unique_ptr<Request> request) noexcept = 0;
+
+ protected:
+  ~Origin() = default;
+};
+
+/// A call from start to end. The fields are touched by one side only, named above them; `arrive` hands it from one
+/// side to the other through the mailboxes.
+struct Request : Envelope {
+  explicit Request(MethodRecord const* which) : Envelope(EnvelopeKind::request), method(which) {}
+  ~Request() override;
+
+  void arrive(Cell& cell) final;
+  void undeliverable() noexcept final;
+
+  /// Runs the method in the target's turn; ends with finish() or fail(), at once or when its coroutine ends.
+  virtual void invoke(Cell& cell) = 0;
+  virtual void pack_arguments(Packer& out) const = 0;
+  virtual void pack_result(Packer& out) const = 0;
+  virtual void unpack_result(Unpacker& in) = 0;
+  /// Takes the result out of the coroutine, which has ended; throws what it threw.
+  virtual void collect() = 0;
+
+  /// Target's side: the result is in its slot, or `error` is set. The request leaves for home and must not be touched
+  /// again.
+  void finish() noexcept;
+  void fail(ErrorInfo info) noexcept;
+  /// Target's side, in a catch block: what the method threw becomes the error of the call.
+  void fail_with_current_exception() noexcept;
+  void note_current_exception() noexcept;
+  /// Ends a request that no Worker serves any more (or ever did). Any thread that owns it.
+  void bounce(ErrorInfo info) noexcept;
+  /// Target's side: the method waits in `coroutine`, which is the request's from now on.
+  void begin_frame(std::coroutine_handle<> coroutine) noexcept;
+  /// Caller's side: ends the Future now, though the request may still be away.
+  void end_early(ErrorInfo info) noexcept;
+  /// Caller's side: the Future lets go.
+  void drop() noexcept;
+  /// Caller's side: whether the Future has its value or its error.
+  bool ended() const noexcept { return home || early != nullptr; }
+  /// Caller's side, once ended: the error, if it is one.
+  ErrorInfo const* failure() noexcept {
+    shown = true;
+    return early ? early.get() : error.get();
+  }
+
+  // Both sides, set before the request is sent.
+  MethodRecord const* method;  // null for a request that is never sent
+  std::int64_t deadline_ns = never_ns;
+  Cell* caller = nullptr;  // null for a `tell` and for a request from another Env
+  ConcId caller_id = ConcId::none;
+  Origin* origin = nullptr;  // set for a request from another Env
+  std::uint64_t origin_call = 0;
+
+  // Caller's side.
+  Request* open_prev = nullptr;
+  Request* open_next = nullptr;
+  std::coroutine_handle<> waiter;
+  CallContext caller_context;
+  ConcAddr sent_to;
+  std::unique_ptr<ErrorInfo> early;
+  bool held = false;  // by a Future
+  bool home = false;
+  bool opened = false;  // in the caller's list of open calls
+  bool shown = false;   // the Future's owner has seen how it ended
+
+  // Target's side.
+  Cell* server = nullptr;
+  std::coroutine_handle<> frame;  // of a method that awaits
+  Request* running_prev = nullptr;
+  Request* running_next = nullptr;
+  Request* ended_next = nullptr;  // in the list of those whose coroutine has just ended
+  bool counted = false;  // it makes its Worker busy
+  bool running = false;  // in its Worker's list of running requests
+  std::unique_ptr<ErrorInfo> error;
+
+ private:
+  void serve(Cell& cell);
+  void come_home(Cell& cell);
+  void leave_server() noexcept;
+  void go_home() noexcept;
+  void go_on() noexcept;
+};
+
+}  // namespace corps::detail

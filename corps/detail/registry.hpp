@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+
+#include "corps/address.hpp"
+#include "corps/detail/method_id.hpp"
+#include "corps/fwd.hpp"
+
+namespace corps {
+class Unpacker;
+}
+
+namespace corps::detail {
+
+struct Request;
+
+/// A class whose objects live in this program. One object of this type a class, for the life of the program.
+struct ClassRecord {
+  std::string_view name;
+  std::type_info const& type;
+  bool interleaved;
+};
+
+/// A method (or the reading or writing of a member, or a way to construct a class) that requests can name. One object
+/// of this type a method, for the life of the program; records of which some peer may speak are in the table.
+struct MethodRecord {
+  MethodId id;
+  /// A request with the arguments unpacked from bytes. Throws DecodeError.
+  std::unique_ptr<Request> (*make)(Unpacker& in);
+  /// For a way to construct: of which class; else null.
+  ClassRecord const* constructs = nullptr;
+  /// For a way to construct: what the new Worker is called and who answers for it, out of the request's arguments.
+  void (*describe_new)(Request const& request, struct WorkerInfo& info) = nullptr;
+
+  MethodRecord const* next_registered = nullptr;
+};
+
+/// Adds a record to the table. Before main, or when a library is loaded; any thread.
+void register_method(MethodRecord& record) noexcept;
+
+/// The record of a method that a peer names; null if this program has none.
+MethodRecord const* find_method(std::uint64_t hash) noexcept;
+
+/// Text of the clash if two methods have one hash, naming both; empty if all is well.
+std::string method_clash();
+
+/// "Class::method" for people.
+std::string readable(MethodRecord const& record);
+
+}  // namespace corps::detail

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "corps/address.hpp"
+#include "corps/detail/cell.hpp"
+#include "corps/detail/envelope.hpp"
+#include "corps/error.hpp"
+
+/// What corps/ asks of the process it runs in: declared here, defined in env/. None of it is on the way of a call
+/// between two Workers of one Env, but for `self` and `current_cell`.
+namespace corps {
+class Config;
+}
+
+namespace corps::detail {
+
+/// The Worker whose turn this thread runs; null on a plain thread that made no call yet.
+extern constinit thread_local Cell* current_cell;
+
+/// Gives a plain thread its port: a mailbox of its own, closed when the thread ends.
+Cell& make_port();
+
+/// The Worker, or the port, on whose behalf this thread makes calls.
+inline Cell& self() { return current_cell != nullptr ? *current_cell : make_port(); }
+
+/// What every call looks at, set once when the process starts.
+struct EnvFacts {
+  EnvId env = 0;
+  std::int64_t request_timeout_ns = 60'000'000'000;  // limits.request_timeout
+  std::uint32_t open_calls_max = 10'000;             // limits.open_calls_per_worker
+  std::uint32_t mailbox_max = 100'000;               // limits.mailbox
+};
+extern EnvFacts env_facts;
+
+std::int64_t now_ns() noexcept;
+
+/// A mailbox went from idle to not idle.
+void schedule(Cell& cell) noexcept;
+
+/// The cell at the place that the id names; null if there never was one. It may be another Worker's by now: the
+/// mailbox and `arrive` compare the id.
+Cell* find(ConcId id) noexcept;
+
+/// A cell for a new Worker of this Env, to whose mailbox the request that constructs it can be pushed.
+/// `fixed` is none, or an id that means the same in every Env. Throws Overloaded when the Env holds `slots_max` Workers,
+/// Refused when it is stopping.
+Cell& new_cell(ClassRecord const& cls, WorkerInfo info, ConcId fixed = ConcId::none);
+
+/// Delivers a request of another Env that constructs a Worker: makes the cell for it. Takes it over.
+void deliver_create(std::unique_ptr<Request> request) noexcept;
+
+/// Sends a request to another Env and takes it over; it always comes home.
+void route(std::unique_ptr<Request> request, EnvId env) noexcept;
+
+/// Asks the deadline clock to send the tick of the cell, not later than the time given.
+void arm(Cell& cell, std::int64_t at_ns) noexcept;
+
+/// Asks a Worker to end. Does nothing if it is gone.
+void exit_worker(ConcAddr address);
+
+/// The Envs of this Corps that are up, this one included, in order.
+std::vector<EnvId> live_envs();
+
+/// An error that no Future will ever show to anybody: counted and logged.
+void lost_error(Request const& request, ErrorInfo const& error) noexcept;
+
+Config const& app_config() noexcept;
+
+/// Starts the orderly end of the whole Corps. Any thread, any Env.
+void stop_corps(int exit_code) noexcept;
+
+/// What run and boot need to know of an application.
+struct AppRecord;
+int run_app(AppRecord const& app, int argc, char** argv) noexcept;
+
+}  // namespace corps::detail

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "corps/detail/cell.hpp"
+#include "corps/detail/envelope.hpp"
+#include "corps/detail/runtime.hpp"
+
+namespace corps::detail {
+
+// What a call ends with when it cannot even be sent.
+ErrorInfo too_many_open_calls();
+ErrorInfo mailbox_full(ConcAddr target);
+ErrorInfo no_such_worker(ConcAddr target);
+
+inline constexpr std::int64_t default_limit_ns = -1;
+
+inline std::int64_t deadline_after(std::int64_t now, std::int64_t limit_ns) {
+  return limit_ns >= never_ns - now ? never_ns : now + limit_ns;
+}
+
+/// Delivers a request in this Env, or ends it. Takes it over.
+inline void deliver(Request& request, Cell* cell, ConcAddr to) noexcept {
+  if (cell == nullptr) cell = find(to.conc);
+  auto const pushed = cell != nullptr ? cell->push_request(&request) : Pushed::closed;
+  if (pushed == Pushed::ok) [[likely]]
+    return;
+  request.bounce(pushed == Pushed::full ? mailbox_full(to) : no_such_worker(to));
+}
+
+/// Notes on the caller's side that the request is about to leave. False: it has ended already, and stays.
+inline bool open_call(Request& request, ConcAddr to, std::int64_t limit_ns) {
+  auto& caller = self();
+  if (caller.is_port()) caller.now_ns = now_ns();
+  if (limit_ns == default_limit_ns) limit_ns = env_facts.request_timeout_ns;
+  request.deadline_ns = std::min(deadline_after(caller.now_ns, limit_ns), caller.context.deadline_ns);
+  request.caller = &caller;
+  request.caller_id = caller.id.load(std::memory_order_relaxed);
+  request.caller_context = caller.context;
+  request.target = to.conc;
+  request.sent_to = to;
+  request.held = true;
+  if (caller.open_calls >= env_facts.open_calls_max) [[unlikely]] {
+    request.error = std::make_unique<ErrorInfo>(too_many_open_calls());
+    request.home = true;
+    return false;
+  }
+  caller.opened(request);
+  if (request.deadline_ns < caller.armed_ns) arm(caller, request.deadline_ns);
+  return true;
+}
+
+/// Sends a request whose answer somebody holds a Future for.
+inline void send(Request& request, ConcAddr to, Cell* cell, std::int64_t limit_ns) {
+  if (!open_call(request, to, limit_ns)) return;
+  if (to.env == env_facts.env) [[likely]]
+    deliver(request, cell, to);
+  else
+    route(std::unique_ptr<Request>{&request}, to.env);
+}
+
+/// Sends a request that wants no answer.
+inline void send_one_way(std::unique_ptr<Request> request, ConcAddr to, Cell* cell, std::int64_t limit_ns) {
+  if (limit_ns != default_limit_ns) request->deadline_ns = deadline_after(now_ns(), limit_ns);
+  request->target = to.conc;
+  request->sent_to = to;
+  if (to.env == env_facts.env)
+    deliver(*request.release(), cell, to);
+  else
+    route(std::move(request), to.env);
+}
+
+}  // namespace corps::detail

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <chrono>
+#include <utility>
+
+#include "corps/detail/reply.hpp"
+#include "corps/detail/runtime.hpp"
+#include "corps/detail/send.hpp"
+#include "corps/detail/waiting.hpp"
+#include "corps/fwd.hpp"
+
+namespace corps {
+
+namespace detail {
+template <class T>
+struct FutureMaker;
+}
+
+/// The result of a call that may not have come yet. It ends exactly once: with a value, or with one error of the
+/// table, at the latest at the deadline of the call.
+///
+///   auto hits = co_await searcher.call<&Searcher::search>(file);   // in a Task: the Worker serves others meanwhile
+///   auto hits = searcher.call<&Searcher::search>(file).get();      // on a plain thread: blocks
+///
+/// Threads: belongs to the Worker, or the plain thread, that made the call; waiting for it elsewhere throws
+/// std::logic_error. Dropping a Future does not stop the call. The value can be taken once.
+template <class T>
+class [[nodiscard("dropping a Future does not stop the call; use tell for a call that wants no answer")]] Future {
+ public:
+  Future() noexcept = default;
+  Future(Future&& other) noexcept : reply_(std::exchange(other.reply_, nullptr)) {}
+  Future& operator=(Future&& other) noexcept {
+    std::swap(reply_, other.reply_);
+    return *this;
+  }
+  ~Future() {
+    if (reply_ != nullptr) reply_->drop();
+  }
+
+  /// Whether there is a call whose result was not taken yet.
+  bool valid() const noexcept { return reply_ != nullptr; }
+
+  /// Whether `get` and `co_await` would not wait.
+  bool ready() const {
+    if (detail::ended(reply_)) return true;
+    detail::wait_for(*reply_, detail::no_wait);
+    return detail::ended(reply_);
+  }
+
+  /// Blocks until the call has ended; its value, or throws its error. In a Conc prefer co_await: a blocked thread
+  /// serves nobody else.
+  T get() {
+    detail::wait_for(detail::checked(reply_), detail::never_ns);
+    return await_resume();
+  }
+
+  /// As get(), but gives up after `limit` with Timeout; the call goes on and the Future stays valid.
+  T get(std::chrono::nanoseconds limit) {
+    detail::wait_for(detail::checked(reply_), detail::deadline_after(detail::now_ns(), limit.count()));
+    if (!reply_->ended()) detail::not_yet(*reply_, limit);
+    return await_resume();
+  }
+
+  // Awaiting, in a Task of the Worker that made the call.
+  bool await_ready() const { return detail::ended(reply_); }
+  void await_suspend(std::coroutine_handle<> awaiting) { detail::await(*reply_, awaiting); }
+  T await_resume() {
+    Future const taken{std::move(*this)};
+    detail::Reply<T>& reply = *taken.reply_;
+    if (auto const* error = reply.failure()) throw_error(*error);
+    if constexpr (!std::is_void_v<T>) return std::move(*reply.result);
+  }
+
+ private:
+  template <class U>
+  friend struct detail::FutureMaker;
+  explicit Future(detail::Reply<T>& reply) noexcept : reply_(&reply) {}
+
+  detail::Reply<T>* reply_ = nullptr;
+};
+
+namespace detail {
+template <class T>
+struct FutureMaker {
+  static Future<T> make(Reply<T>& reply) noexcept { return Future<T>{reply}; }
+};
+}  // namespace detail
+
+}  // namespace corps

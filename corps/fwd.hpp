@@ -1,0 +1,19 @@
+#pragma once
+
+/// Names of the language, for headers that only mention them.
+namespace corps {
+
+class Conc;
+class Corps;
+
+template <class T>
+class Name;
+template <class T>
+class Future;
+template <class T = void>
+class Task;
+
+class Packer;
+class Unpacker;
+
+}  // namespace corps

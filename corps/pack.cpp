@@ -1,0 +1,59 @@
+#include "corps/pack.hpp"
+
+#include <fmt/format.h>
+
+#include "corps/error.hpp"
+
+namespace corps {
+namespace {
+
+constexpr std::string_view remedy = "the message is damaged, or its sender was built from other types";
+
+}  // namespace
+
+Packer::Packer(detail::ByteBuffer& out, std::size_t bytes_max)
+    : cereal::OutputArchive<Packer>(this), out_(out), begin_(out.size()), bytes_max_(bytes_max) {}
+Packer::~Packer() = default;
+
+void Packer::too_long(std::size_t more) const {
+  throw Overloaded(
+      fmt::format("limit `message` ({} bytes) is reached: {} bytes are packed and {} more do not fit; send the value in "
+                  "parts, or raise limits.message",
+                  bytes_max_, bytes_packed(), more));
+}
+void Packer::too_deep() {
+  throw Overloaded(
+      fmt::format("limit `nesting` ({} levels) is reached: a value to be packed holds itself deeper than any receiver "
+                  "would unpack; send it as a flat list",
+                  nesting_levels_max));
+}
+void Packer::variant_without_value() {
+  throw DecodeError("a std::variant that is valueless_by_exception cannot be packed; give it a value first");
+}
+
+Unpacker::Unpacker(std::span<std::byte const> bytes) : cereal::InputArchive<Unpacker>(this), bytes_(bytes) {}
+Unpacker::~Unpacker() = default;
+
+bool Unpacker::take_bool() {
+  auto const value = take_number<std::uint8_t>();
+  if (value > 1) fail("a bool is neither 0 nor 1");
+  return value == 1;
+}
+
+std::size_t Unpacker::take_count(std::size_t element_bytes_min) {
+  auto const count = take_number<std::uint64_t>();
+  if (count > bytes_left() / element_bytes_min)
+    fail(fmt::format("{} elements are announced, and {} bytes are left", count, bytes_left()));
+  return static_cast<std::size_t>(count);
+}
+
+void Unpacker::fail(std::string_view what) const {
+  throw DecodeError(fmt::format("cannot unpack at byte {} of {}: {}; {}", at_, bytes_.size(), what, remedy));
+}
+void Unpacker::too_short(std::size_t wanted) const {
+  fail(fmt::format("{} bytes are needed, and {} are left", wanted, bytes_left()));
+}
+void Unpacker::too_deep() const { fail(fmt::format("values lie more than {} levels deep in one another", nesting_levels_max)); }
+void Unpacker::bytes_too_many() const { fail(fmt::format("{} bytes are left over", bytes_left())); }
+
+}  // namespace corps

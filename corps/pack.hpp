@@ -1,0 +1,283 @@
+#pragma once
+
+#include <bit>
+#include <cereal/cereal.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include "corps/detail/bytes.hpp"
+#include "corps/detail/packable.hpp"
+
+/// Packing: values to bytes and back. Arguments and results travel packed, and Images are packed state.
+///
+/// What can be packed: bool, integers, enums, float and double; std::string, the standard containers, array, pair, tuple,
+/// optional, variant, chrono durations and time points, filesystem paths; plain aggregates of such, without any function for it;
+/// and every class with Cereal's `serialize`, or `save` and `load`, as a member or beside it, with or without a version. A type
+/// needs a default constructor. Pointers, references and views never travel. What cannot be packed is refused by the compiler in
+/// one line.
+///
+/// The format is little-endian with fixed widths; counts are 64 bits; every value takes at least one byte. It describes itself
+/// nowhere: the two sides agree on types by the identity of the method (see corps/detail/method_id.hpp).
+namespace corps {
+
+/// One message (the arguments of a call, or its result) takes no more bytes than this unless configured (`limits.message`).
+inline constexpr std::size_t message_bytes_max_default = std::size_t{256} << 20;
+
+/// How deep values may lie inside one another: trees may be deeper than the stack of whoever unpacks them.
+/// Counted are aggregates and classes with a serialize function.
+inline constexpr std::uint32_t nesting_levels_max = 64;
+
+/// T can be packed and unpacked.
+template <class T>
+concept Packable = std::is_same_v<detail::MisfitOf<T>, detail::Fit>;
+
+static_assert(std::endian::native == std::endian::little,
+              "corps: packing copies numbers as they lie in memory, and so wants a little-endian machine");
+
+/// Appends packed values to a buffer: a Cereal output archive. `packer(a, b, c)` packs in that order.
+/// Threads: one at a time. Lifetime: the buffer must outlive it.
+/// Fails with Overloaded past `bytes_max` bytes (limit `message`) or `nesting_levels_max` levels (limit `nesting`), and with what
+/// a user's serialize throws; the buffer then holds a part of the value, which the caller takes back with `truncate`.
+class Packer final : public cereal::OutputArchive<Packer> {
+ public:
+  explicit Packer(detail::ByteBuffer& out, std::size_t bytes_max = message_bytes_max_default);
+  ~Packer() override;
+
+  template <class... T>
+  Packer& operator()(T const&... values) {
+    (pack(values), ...);
+    return *this;
+  }
+  template <class T>
+  Packer& operator&(T const& value) {
+    return (*this)(value);
+  }
+  template <class T>
+  Packer& operator<<(T const& value) {
+    return (*this)(value);
+  }
+
+  /// Bytes as they are.
+  void put(void const* bytes, std::size_t count) {
+    if (count > bytes_max_ - bytes_packed()) too_long(count);
+    out_.append(bytes, count);
+  }
+  /// Bytes packed by this Packer so far.
+  std::size_t bytes_packed() const noexcept { return out_.size() - begin_; }
+
+ private:
+  using Base = cereal::OutputArchive<Packer>;
+
+  template <class T>
+  void pack(T const& value);
+  template <class T>
+  void pack(cereal::NameValuePair<T> const& pair) {
+    pack(pair.value);
+  }
+  template <class T>
+  void pack(cereal::SizeTag<T> const& tag) {
+    put_number(static_cast<std::uint64_t>(tag.size));
+  }
+  template <class T>
+  void pack(cereal::BinaryData<T> const& data) {
+    put(data.data, data.size);
+  }
+  template <class T>
+  void pack(cereal::base_class<T> const& base) {
+    pack_known(*base.base_ptr);  // the base may be abstract, and so not packable by itself
+  }
+  template <class T>
+  void pack(cereal::virtual_base_class<T> const& base) {
+    Base::operator()(base);
+  }
+  template <class T>
+  void pack(cereal::DeferredData<T> const& data) {
+    pack(data.value);  // deferring serves cycles of pointers, which do not travel
+  }
+
+  // The value is known to be packable: one function a kind. Bodies: corps/detail/pack_values.hpp
+  template <class T>
+  void pack_known(T const& value);
+  template <class T>
+  void put_number(T value) {
+    put(&value, sizeof value);
+  }
+  template <class T>
+  void pack_elements(T const& container);
+  template <class T>
+  void pack_variant(T const& value);
+  template <class T>
+  void pack_own(T const& value);
+  template <class T>
+  void pack_aggregate(T const& value);
+
+  void enter() {
+    if (++level_ > nesting_levels_max) too_deep();
+  }
+  void leave() noexcept { --level_; }
+
+  [[noreturn]] void too_long(std::size_t more) const;
+  [[noreturn]] static void too_deep();
+  [[noreturn]] static void variant_without_value();
+
+  detail::ByteBuffer& out_;
+  std::size_t begin_;
+  std::size_t bytes_max_;
+  std::uint32_t level_ = 0;
+};
+
+/// Takes values out of bytes, which may be anybody's: a Cereal input archive. `unpacker(a, b, c)` assigns in that order.
+/// Threads: one at a time. Lifetime: the bytes must outlive it; values do not refer to them.
+/// Fails with DecodeError: too few bytes, a count that needs more bytes than are left, a value that no packer writes, more than
+/// `nesting_levels_max` levels. Memory follows the bytes that are there, whatever they claim. The values are then valid, but
+/// unspecified.
+class Unpacker final : public cereal::InputArchive<Unpacker> {
+ public:
+  explicit Unpacker(std::span<std::byte const> bytes);
+  ~Unpacker() override;
+
+  template <class... T>
+  Unpacker& operator()(T&&... values) {
+    (unpack(values), ...);
+    return *this;
+  }
+  template <class T>
+  Unpacker& operator&(T&& value) {
+    return (*this)(value);
+  }
+  template <class T>
+  Unpacker& operator>>(T&& value) {
+    return (*this)(value);
+  }
+
+  /// The next `count` bytes as they are.
+  std::byte const* take(std::size_t count) {
+    if (count > bytes_left()) too_short(count);
+    std::byte const* const begin = bytes_.data() + at_;
+    at_ += count;
+    return begin;
+  }
+  std::size_t bytes_left() const noexcept { return bytes_.size() - at_; }
+  /// Throws DecodeError if bytes are left: a message is used up by what it says.
+  void finish() const {
+    if (bytes_left() != 0) bytes_too_many();
+  }
+  /// Throws a DecodeError that says where, and that `what` is wrong. For load functions that check what they read.
+  [[noreturn]] void fail(std::string_view what) const;
+
+ private:
+  using Base = cereal::InputArchive<Unpacker>;
+
+  template <class T>
+  void unpack(T& value);
+  template <class T>
+  void unpack(cereal::NameValuePair<T>& pair) {
+    unpack(pair.value);
+  }
+  template <class T>
+  void unpack(cereal::SizeTag<T>& tag) {
+    tag.size = static_cast<std::remove_reference_t<T>>(take_count(1));
+  }
+  template <class T>
+  void unpack(cereal::BinaryData<T>& data) {
+    if (data.size != 0) std::memcpy(data.data, take(data.size), data.size);
+  }
+  template <class T>
+  void unpack(cereal::base_class<T>& base) {
+    unpack_known(*base.base_ptr);
+  }
+  template <class T>
+  void unpack(cereal::virtual_base_class<T>& base) {
+    Base::operator()(base);
+  }
+  template <class T>
+  void unpack(cereal::DeferredData<T>& data) {
+    unpack(data.value);
+  }
+
+  template <class T>
+  void unpack_known(T& value);
+  template <class T>
+  T take_number() {
+    T value;
+    std::memcpy(&value, take(sizeof value), sizeof value);
+    return value;
+  }
+  bool take_bool();
+  /// A count of elements of which each takes at least `element_bytes_min` bytes.
+  std::size_t take_count(std::size_t element_bytes_min);
+  template <class T>
+  void unpack_sequence(T& container);
+  template <class T>
+  void unpack_keyed(T& container);
+  template <class T>
+  void unpack_optional(T& value);
+  template <class T>
+  void unpack_variant(T& value);
+  template <class T>
+  void unpack_own(T& value);
+  template <class T>
+  void unpack_aggregate(T& value);
+
+  void enter() {
+    if (++level_ > nesting_levels_max) too_deep();
+  }
+  void leave() noexcept { --level_; }
+
+  [[noreturn]] void too_short(std::size_t wanted) const;
+  [[noreturn]] void too_deep() const;
+  [[noreturn]] void bytes_too_many() const;
+
+  std::span<std::byte const> bytes_;
+  std::size_t at_ = 0;
+  std::uint32_t level_ = 0;
+};
+
+// By these Cereal's base classes write what they add themselves: class versions, and what save_minimal returns.
+template <class T>
+void serialize(Packer& out, cereal::NameValuePair<T>& pair) {
+  out(pair.value);
+}
+template <class T>
+void serialize(Unpacker& in, cereal::NameValuePair<T>& pair) {
+  in(pair.value);
+}
+template <class T>
+concept IsCerealMinimal = std::is_arithmetic_v<T> || std::is_same_v<T, std::string>;
+template <IsCerealMinimal T>
+void save(Packer& out, T const& value) {
+  out(value);
+}
+template <IsCerealMinimal T>
+void load(Unpacker& in, T& value) {
+  in(value);
+}
+
+/// A value packed on its own. Fails as Packer does.
+template <class T>
+detail::ByteBuffer pack_bytes(T const& value) {
+  detail::ByteBuffer out;
+  Packer{out}(value);
+  return out;
+}
+
+/// The value that `bytes` hold, all of them. Fails as Unpacker does.
+template <class T>
+T unpack_bytes(std::span<std::byte const> bytes) {
+  T value{};
+  Unpacker in(bytes);
+  in(value);
+  in.finish();
+  return value;
+}
+
+}  // namespace corps
+
+// Lets Cereal's load_minimal find what save_minimal wrote.
+CEREAL_SETUP_ARCHIVE_TRAITS(corps::Unpacker, corps::Packer)
+
+#include "corps/detail/pack_values.hpp"

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "corps/detail/reply.hpp"
+#include "corps/detail/runtime.hpp"
+#include "corps/future.hpp"
+#include "corps/task.hpp"
+
+namespace corps {
+
+namespace detail {
+
+/// A request that is never sent: a Task that runs beside its Worker's requests.
+template <class R>
+struct Side final : Reply<R> {
+  Side() : Reply<R>(nullptr) {}
+  void invoke(Cell&) override {}
+  void pack_arguments(Packer&) const override {}
+  void pack_result(Packer&) const override {}
+  void unpack_result(Unpacker&) override {}
+};
+
+}  // namespace detail
+
+/// Runs a Task beside the current request, in the same Worker: both go on at each other's awaits. Dropping the Future
+/// does not stop it. It ends with its Worker.
+template <class R>
+Future<R> spawn(Task<R> task) {
+  auto& side = *std::make_unique<detail::Side<R>>().release();
+  side.held = true;
+  detail::adopt(side);
+  auto future = detail::FutureMaker<R>::make(side);
+  detail::TaskStarter::start(std::move(task), side);
+  detail::self().settle();
+  return future;
+}
+
+}  // namespace corps

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace corps::startup {
+
+/// What the other Envs do when Env 0 is gone.
+enum class WithoutEnv0 : std::uint8_t { exit, serve };
+
+/// Which carrier a link may use; `automatic` takes the best one the peer can be reached with.
+enum class CarrierChoice : std::uint8_t { automatic, unix_socket, tcp };
+
+enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, off };
+
+// Every field below is one key of the table in keys.cpp: `settings.limits.frame` is "limits.frame". The initialisers are the
+// built-in defaults. All types stay plain aggregates of strings, integers, enums and durations: Settings travel to the other
+// Envs.
+
+struct CorpsSettings {
+  std::string tag = "corps";
+  std::string program;
+  std::uint32_t envs = 1;
+  WithoutEnv0 without_env0 = WithoutEnv0::exit;
+};
+
+struct EnvSettings {
+  std::uint32_t threads = 0;  // 0: auto, see worker_threads()
+};
+
+struct LimitSettings {
+  std::chrono::nanoseconds request_timeout = std::chrono::seconds{60};
+  std::uint64_t mailbox = 100'000;
+  std::uint64_t mailbox_bytes = std::uint64_t{64} << 20;
+  std::uint64_t open_calls_per_worker = 10'000;
+  std::uint64_t in_flight_per_link = std::uint64_t{64} << 20;
+  std::uint64_t frame = std::uint64_t{256} << 10;
+  std::uint64_t message = std::uint64_t{256} << 20;
+  std::chrono::nanoseconds link_resume = std::chrono::seconds{10};
+  std::chrono::nanoseconds handshake = std::chrono::seconds{1};
+  std::chrono::nanoseconds create_timeout = std::chrono::seconds{30};
+  std::chrono::nanoseconds boot = std::chrono::seconds{10};
+  std::chrono::nanoseconds stop = std::chrono::seconds{5};
+  std::uint32_t spare_threads = 64;
+};
+
+struct NetSettings {
+  std::string listen;  // "host:port" with a numeric loopback host, or empty; see parse_endpoint()
+  CarrierChoice carrier = CarrierChoice::automatic;
+};
+
+struct LogSettings {
+  LogLevel level = LogLevel::info;
+  std::string file;  // empty: stderr
+};
+
+/// The whole configuration of the runtime, checked: a Settings made by load() holds only values in their ranges.
+struct Settings {
+  CorpsSettings corps;
+  EnvSettings env;
+  LimitSettings limits;
+  NetSettings net;
+  LogSettings log;
+};
+
+/// Threads that run Workers in each Env of this host: what is set, or max(1, cores / Envs on this host).
+std::uint32_t worker_threads(Settings const& settings, std::uint32_t cores, std::uint32_t envs_on_host) noexcept;
+
+}  // namespace corps::startup

@@ -1,0 +1,21 @@
+# Everything comes from Debian packages; `dev setup` installs them.
+find_package(Threads REQUIRED)
+find_package(CAF REQUIRED COMPONENTS core)
+find_package(cereal REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto SSL)
+
+# Boost, toml++ and CLI11 are used as headers only, by the implementation only.
+find_path(CORPS_BOOST_INCLUDE_DIR boost/asio.hpp REQUIRED)
+find_path(CORPS_TOML_INCLUDE_DIR toml++/toml.h REQUIRED)
+find_path(CORPS_CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)
+add_library(corps_header_only INTERFACE)
+target_include_directories(corps_header_only SYSTEM INTERFACE
+  ${CORPS_BOOST_INCLUDE_DIR} ${CORPS_TOML_INCLUDE_DIR} ${CORPS_CLI11_INCLUDE_DIR})
+target_compile_definitions(corps_header_only INTERFACE BOOST_ASIO_NO_DEPRECATED)
+
+if(CORPS_TESTS)
+  find_package(doctest REQUIRED)
+  find_program(CORPS_PYTHON python3 REQUIRED)
+endif()

@@ -1,0 +1,85 @@
+#include "env/mail/internal/deadline_clock.hpp"
+
+#include <atomic>
+#include <chrono>
+
+#include "corps/detail/runtime.hpp"
+#include "env/host/internal/cores.hpp"
+
+namespace corps::mail {
+namespace {
+
+constexpr std::int64_t resolution_ns = 1'000'000;
+
+std::atomic<DeadlineClock*> active{nullptr};
+
+void send_tick(detail::Cell& cell) {
+  auto& tick = cell.tick;
+  if (tick.on_its_way.exchange(true, std::memory_order_acq_rel)) return;
+  tick.target = cell.id.load(std::memory_order_relaxed);
+  if (!cell.push(&tick)) tick.on_its_way.store(false, std::memory_order_release);
+}
+
+}  // namespace
+
+DeadlineClock::DeadlineClock() : thread_([this] { run(); }) { active.store(this, std::memory_order_release); }
+
+DeadlineClock::~DeadlineClock() {
+  active.store(nullptr, std::memory_order_release);
+  {
+    std::lock_guard const lock{mutex_};
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void DeadlineClock::arm(detail::Cell& cell, std::int64_t at_ns) {
+  bool earliest = false;
+  {
+    std::lock_guard const lock{mutex_};
+    earliest = entries_.empty() || at_ns < entries_.top().at_ns;
+    entries_.push({at_ns, &cell});
+  }
+  if (earliest) changed_.notify_one();
+}
+
+void DeadlineClock::run() {
+  host::name_thread("corps.clock");
+  std::unique_lock lock{mutex_};
+  while (!stopping_) {
+    if (entries_.empty()) {
+      changed_.wait(lock);
+      continue;
+    }
+    auto const at = entries_.top().at_ns;
+    if (at > detail::now_ns()) {
+      auto const wake = std::chrono::steady_clock::time_point{std::chrono::nanoseconds{at + resolution_ns}};
+      changed_.wait_until(lock, wake);
+      continue;
+    }
+    auto& cell = *entries_.top().cell;
+    entries_.pop();
+    lock.unlock();
+    send_tick(cell);
+    lock.lock();
+  }
+}
+
+}  // namespace corps::mail
+
+namespace corps::detail {
+
+void arm(Cell& cell, std::int64_t at_ns) noexcept {
+  if (cell.is_port()) return;  // a plain thread looks at its deadlines itself, while it waits
+  cell.armed_ns = at_ns;
+  if (auto* const clock = mail::active.load(std::memory_order_acquire)) clock->arm(cell, at_ns);
+}
+
+void Tick::arrive(Cell& cell) {
+  on_its_way.store(false, std::memory_order_release);
+  cell.armed_ns = never_ns;
+  if (auto const earliest = cell.end_overdue(now_ns()); earliest != never_ns) arm(cell, earliest);
+}
+
+}  // namespace corps::detail

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "corps/detail/cell.hpp"
+#include "corps/detail/envelope.hpp"
+
+/// How Workers of this Env begin and end.
+namespace corps::mail {
+
+/// The last turn of a Worker: its suspended methods are destroyed, then its object; whoever still waits for it learns
+/// WorkerLost. The cell goes back to the slab. In the Worker's own turn.
+void end_worker(detail::Cell& cell) noexcept;
+
+/// Closes a mailbox and ends what is in it, and forgets the open calls. In the owner's turn.
+void close_mailbox(detail::Cell& cell) noexcept;
+
+/// From now on no Worker is made in this Env (Refused).
+void close_gate() noexcept;
+void open_gate() noexcept;
+
+/// Asks every Worker of this Env to end.
+void exit_all() noexcept;
+
+/// Asks one Worker of this Env to end, if it is still there.
+void exit_worker(ConcId id);
+
+/// Waits, once the gate is closed, until every Worker of this Env has ended; false if the time came first.
+bool wait_until_all_ended(std::chrono::steady_clock::time_point until);
+
+/// One line for each Worker that has not ended and runs something: "Class (tag) at env 2, conc 17.1 runs Class::method".
+std::vector<std::string> busy_workers();
+
+}  // namespace corps::mail

@@ -1,0 +1,51 @@
+#include "env/mail/internal/park.hpp"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <climits>
+#include <ctime>
+
+#include "corps/detail/runtime.hpp"
+
+namespace corps::mail {
+namespace {
+
+using detail::Cell;
+using detail::never_ns;
+using detail::Wakes;
+
+/// Futexes and deadlines both count on CLOCK_MONOTONIC.
+void sleep_while_unsignalled(std::atomic<std::uint32_t>& signal, std::int64_t until_ns) noexcept {
+  static_assert(sizeof(signal) == sizeof(std::uint32_t));
+  constexpr std::int64_t ns_per_s = 1'000'000'000;
+  timespec const until{until_ns / ns_per_s, until_ns % ns_per_s};
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&signal), FUTEX_WAIT_BITSET_PRIVATE, 0, until_ns == never_ns ? nullptr : &until,
+          nullptr, FUTEX_BITSET_MATCH_ANY);
+}
+
+}  // namespace
+
+void park(Cell& cell, std::int64_t until_ns) {
+  cell.signal.store(0, std::memory_order_relaxed);
+  cell.wakes.store(Wakes::thread, std::memory_order_relaxed);
+  detail::Envelope* nothing = nullptr;
+  if (cell.inbox.compare_exchange_strong(nothing, Cell::idle_mark(), std::memory_order_acq_rel)) {
+    while (cell.signal.load(std::memory_order_acquire) == 0) {
+      sleep_while_unsignalled(cell.signal, until_ns);
+      if (cell.signal.load(std::memory_order_acquire) != 0 || detail::now_ns() < until_ns) continue;
+      auto* idle = Cell::idle_mark();
+      if (cell.inbox.compare_exchange_strong(idle, nullptr, std::memory_order_acq_rel)) break;
+      until_ns = never_ns;  // somebody has just put something in: the signal is on its way
+    }
+  }
+  cell.wakes.store(Wakes::scheduler, std::memory_order_relaxed);
+}
+
+void unpark(Cell& cell) noexcept {
+  cell.signal.store(1, std::memory_order_release);
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&cell.signal), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+}  // namespace corps::mail

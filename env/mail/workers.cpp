@@ -1,0 +1,197 @@
+#include "env/mail/internal/workers.hpp"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "corps/conc.hpp"
+#include "corps/detail/create.hpp"
+#include "corps/detail/registry.hpp"
+#include "corps/detail/runtime.hpp"
+#include "corps/detail/send.hpp"
+#include "env/mail/internal/errors.hpp"
+#include "env/mail/internal/slab.hpp"
+
+namespace corps::mail {
+namespace {
+
+using detail::Cell;
+using detail::Envelope;
+using detail::EnvelopeKind;
+using detail::Request;
+
+std::atomic<bool> gate_open{true};
+std::atomic<std::size_t> alive{0};
+std::mutex all_ended_mutex;
+std::condition_variable all_ended;
+
+/// The urgent wish that a Worker ends.
+struct Exit final : Envelope {
+  Exit() : Envelope(EnvelopeKind::control) {}
+  void arrive(Cell& cell) override {
+    cell.exiting = true;
+    delete this;
+  }
+  void undeliverable() noexcept override { delete this; }
+};
+
+void ask_to_exit(Cell& cell, ConcId id) {
+  auto* exit = new Exit;
+  exit->target = id;
+  if (!cell.push(exit)) delete exit;
+}
+
+void destroy_running(Cell& cell) noexcept {
+  while (cell.running != nullptr) {
+    auto& request = *cell.running;
+    cell.ended(request);
+    std::exchange(request.frame, nullptr).destroy();
+    request.waiter = nullptr;  // nobody goes on in a Worker that ends
+    request.fail(ended_while_running(request, cell.address()));
+  }
+}
+
+void end_left_over(Cell& cell, Envelope* envelope) noexcept {
+  while (envelope != nullptr) {
+    auto* const next = std::exchange(envelope->next, nullptr);
+    if (envelope->kind == EnvelopeKind::answer) cell.closed(static_cast<Request&>(*envelope));
+    if (envelope->kind == EnvelopeKind::request) cell.queued.fetch_sub(1, std::memory_order_relaxed);
+    envelope->undeliverable();
+    envelope = next;
+  }
+}
+
+}  // namespace
+
+void close_mailbox(Cell& cell) noexcept {
+  auto* arrived = cell.inbox.exchange(Cell::closed_mark(), std::memory_order_acq_rel);
+  if (arrived == Cell::idle_mark() || arrived == Cell::closed_mark()) arrived = nullptr;
+  end_left_over(cell, std::exchange(cell.waiting, nullptr));
+  cell.waiting_last = nullptr;
+  end_left_over(cell, std::exchange(cell.batch, nullptr));
+  end_left_over(cell, arrived);
+  while (cell.open != nullptr) cell.closed(*cell.open);  // they come home to nobody
+  cell.open_calls = 0;
+}
+
+void end_worker(Cell& cell) noexcept {
+  if (cell.object != nullptr) detail::ConcAccess::on_exit(*cell.object);
+  destroy_running(cell);
+  delete std::exchange(cell.object, nullptr);
+  close_mailbox(cell);
+  cell.cls = nullptr;
+  cell.busy = 0;
+  cell.exiting = false;
+  cell.armed_ns = detail::never_ns;
+  cell.context = {};
+  cell.info = {};
+  cell.doing.store(nullptr, std::memory_order_relaxed);
+  slab().release(cell);
+  if (alive.fetch_sub(1, std::memory_order_acq_rel) != 1 || gate_open.load(std::memory_order_acquire)) return;
+  std::lock_guard const lock{all_ended_mutex};
+  all_ended.notify_all();
+}
+
+void close_gate() noexcept { gate_open.store(false, std::memory_order_seq_cst); }
+void open_gate() noexcept { gate_open.store(true, std::memory_order_release); }
+
+void exit_all() noexcept {
+  slab().for_each([](Cell& cell) {
+    auto const id = cell.id.load(std::memory_order_acquire);
+    if (id != ConcId::none) ask_to_exit(cell, id);
+  });
+}
+
+void exit_worker(ConcId id) {
+  if (auto* const cell = detail::find(id)) ask_to_exit(*cell, id);
+}
+
+bool wait_until_all_ended(std::chrono::steady_clock::time_point until) {
+  std::unique_lock lock{all_ended_mutex};
+  return all_ended.wait_until(lock, until, [] { return alive.load(std::memory_order_acquire) == 0; });
+}
+
+std::vector<std::string> busy_workers() {
+  std::vector<std::string> lines;
+  slab().for_each([&](Cell& cell) {
+    auto const* method = cell.doing.load(std::memory_order_relaxed);
+    if (method == nullptr) return;
+    lines.push_back(fmt::format("{} runs {}", to_string(cell.address()), detail::readable(*method)));
+  });
+  return lines;
+}
+
+}  // namespace corps::mail
+
+namespace corps::detail {
+
+Cell& new_cell(ClassRecord const& cls, WorkerInfo info, ConcId fixed) {
+  if (!mail::gate_open.load(std::memory_order_acquire))
+    throw Refused{fmt::format("env {} is stopping and makes no new Workers", env_facts.env)};
+  auto& cell = mail::slab().allocate(fixed);
+  cell.cls = &cls;
+  cell.interleaved = cls.interleaved;
+  cell.info = std::move(info);
+  cell.mailbox_max = env_facts.mailbox_max;
+  mail::alive.fetch_add(1, std::memory_order_relaxed);
+  cell.inbox.store(Cell::idle_mark(), std::memory_order_seq_cst);
+  if (!mail::gate_open.load(std::memory_order_seq_cst)) mail::ask_to_exit(cell, cell.id.load());  // exit_all may not have seen it
+  return cell;
+}
+
+namespace {
+
+void deliver_to_new_cell(Request& request, ClassRecord const& cls, WorkerInfo info) noexcept {
+  try {
+    auto& cell = new_cell(cls, std::move(info));
+    request.target = cell.id.load(std::memory_order_relaxed);
+    deliver(request, &cell, cell.address());
+  } catch (Error const& error) {
+    request.bounce(error.info());
+  }
+}
+
+}  // namespace
+
+void send_create(Request& request, ClassRecord const& cls, WorkerInfo info, EnvId env) {
+  ConcAddr const mgr{env, env_mgr_id};
+  if (!open_call(request, mgr, default_limit_ns)) return;
+  if (env != env_facts.env) return route(std::unique_ptr<Request>{&request}, env);
+  deliver_to_new_cell(request, cls, std::move(info));
+}
+
+void deliver_create(std::unique_ptr<Request> request) noexcept {
+  WorkerInfo info;
+  request->method->describe_new(*request, info);
+  auto const& cls = *request->method->constructs;
+  deliver_to_new_cell(*request.release(), cls, std::move(info));
+}
+
+}  // namespace corps::detail
+
+namespace corps {
+
+Conc::Conc() {
+  auto* const cell = detail::current_cell;
+  if (cell == nullptr || !cell->constructing) return;  // an object of its own, not a Worker
+  cell->constructing = false;
+  my_cell_ = cell;
+}
+Conc::~Conc() = default;
+
+ConcAddr Conc::my_addr() const noexcept { return my_cell_ == nullptr ? ConcAddr{} : my_cell_->address(); }
+std::string_view Conc::my_class() const noexcept { return my_cell_ == nullptr ? std::string_view{} : my_cell_->cls->name; }
+std::string const& Conc::my_tag() const noexcept {
+  static std::string const none;
+  return my_cell_ == nullptr ? none : my_cell_->info.tag;
+}
+ConcAddr Conc::my_mgr() const noexcept { return my_cell_ == nullptr ? ConcAddr{} : my_cell_->info.mgr; }
+Config const& Conc::my_config() const noexcept { return detail::app_config(); }
+
+Task<> Conc::on_start() { return {}; }
+Task<> Conc::on_main() { return {}; }
+
+}  // namespace corps

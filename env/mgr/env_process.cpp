@@ -1,0 +1,200 @@
+#include "env/mgr/internal/env_process.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <utility>
+
+#include "corps/detail/conc_id.hpp"
+#include "corps/detail/runtime.hpp"
+#include "corps/detail/send.hpp"
+#include "corps/pack.hpp"
+#include "corps/placement.hpp"
+#include "env/host/internal/clock.hpp"
+#include "env/host/internal/log.hpp"
+#include "env/mail/internal/slab.hpp"
+#include "env/mail/internal/workers.hpp"
+
+namespace corps::mgr {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::milliseconds drain_limit = 1s;
+constexpr std::size_t control_bytes_max = std::size_t{1} << 20;
+
+std::atomic<EnvProcess*> active{nullptr};
+
+std::mutex stop_handler_mutex;
+std::function<void(int)> stop_handler;
+
+net::LinkLimits link_limits(startup::LimitSettings const& limits) {
+  return {.in_flight_bytes_max = limits.in_flight_per_link, .message_bytes_max = limits.message};
+}
+
+/// Replies are never refused for want of room, since open calls bound them; so the batch has room for them on top of the
+/// requests that the link lets in.
+net::NetSettings net_settings(startup::LimitSettings const& limits) {
+  return {.frame_bytes_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(limits.message + 4096, 0xffff'ffff)),
+          .batch_bytes_max = 2 * (limits.in_flight_per_link + limits.message),
+          .handshake_limit = limits.handshake,
+          .linger_limit = 1s};
+}
+
+void set_facts(startup::Settings const& settings, net::Peer self) {
+  detail::env_facts.env = self.env;
+  detail::env_facts.request_timeout_ns = settings.limits.request_timeout.count();
+  detail::env_facts.open_calls_max = static_cast<std::uint32_t>(settings.limits.open_calls_per_worker);
+  detail::env_facts.mailbox_max = static_cast<std::uint32_t>(settings.limits.mailbox);
+  mail::slab().set_epoch(self.epoch % detail::epochs_max);
+}
+
+std::vector<net::Endpoint> wanted_endpoints(startup::Settings const& settings, net::Identity const& identity) {
+  std::vector<net::Endpoint> endpoints;
+  auto const& net = settings.net;
+  bool const only_tcp = net.carrier == startup::CarrierChoice::tcp;
+  bool const first = identity.self.env == 0;
+  if (!only_tcp) endpoints.push_back(net::unix_endpoint(identity.corps_id, identity.self));
+  if (net.carrier == startup::CarrierChoice::unix_socket) return endpoints;
+  if (first && !net.listen.empty()) {
+    endpoints.push_back({"tcp:" + net.listen});
+  } else if (only_tcp) {
+    auto const host = net.listen.empty() ? std::string{"127.0.0.1"} : net.listen.substr(0, net.listen.rfind(':'));
+    endpoints.push_back({fmt::format("tcp:{}:0", host)});
+  }
+  return endpoints;
+}
+
+}  // namespace
+
+EnvProcess* env_process() noexcept { return active.load(std::memory_order_acquire); }
+
+void set_stop_handler(std::function<void(int)> handler) {
+  std::lock_guard const lock{stop_handler_mutex};
+  stop_handler = std::move(handler);
+}
+
+EnvProcess::EnvProcess(startup::Settings const& settings, Config config, net::Identity const& identity, Hooks hooks)
+    : settings_(settings),
+      config_(std::move(config)),
+      identity_(identity),
+      hooks_(std::move(hooks)),
+      links_(identity.self.env, *this, link_limits(settings.limits)),
+      network_(identity, net_settings(settings.limits), links_, [](std::string_view line) { host::log(host::Level::warn, line); }) {
+  set_facts(settings_, identity.self);
+  links_.attach(network_);
+  mail::open_gate();
+  active.store(this, std::memory_order_release);
+}
+
+EnvProcess::~EnvProcess() { active.store(nullptr, std::memory_order_release); }
+
+std::vector<std::string> EnvProcess::start_network() {
+  std::vector<std::string> texts;
+  for (auto const& endpoint : network_.listen(wanted_endpoints(settings_, identity_))) texts.push_back(endpoint.text);
+  network_.start();
+  return texts;
+}
+
+void EnvProcess::start_workers(std::size_t threads) {
+  scheduler_ = std::make_unique<sched::Scheduler>(threads, settings_.limits.spare_threads);
+  clock_ = std::make_unique<mail::DeadlineClock>();
+}
+
+bool EnvProcess::end_workers(std::chrono::nanoseconds limit) {
+  mail::close_gate();
+  mail::exit_all();
+  if (mail::wait_until_all_ended(std::chrono::steady_clock::now() + limit)) return true;
+  for (auto const& worker : mail::busy_workers())
+    host::log(host::Level::error, fmt::format("{} and did not end within limits.stop ({} ms); this process exits without it", worker,
+                                              std::chrono::duration_cast<std::chrono::milliseconds>(limit).count()));
+  return false;
+}
+
+bool EnvProcess::end_threads() {
+  bool const quiet = network_.stop(drain_limit);
+  clock_.reset();
+  scheduler_.reset();
+  return quiet;
+}
+
+bool EnvProcess::send(EnvId to, Control const& message) {
+  detail::ByteBuffer bytes;
+  Packer out{bytes, control_bytes_max};
+  out(message);
+  return links_.send_control(to, bytes);
+}
+
+void EnvProcess::env_ended(EnvId env, std::string const& how) {
+  table_.mark_gone(env, how);
+  links_.env_ended(env, how);
+}
+
+void EnvProcess::on_control(net::Peer const& from, std::span<std::byte const> bytes) {
+  Unpacker in{bytes};
+  Control message;
+  in(message);
+  in.finish();
+  hooks_.on_control(from, std::move(message));
+}
+
+void EnvProcess::on_link(net::Peer const& peer, bool up) { hooks_.on_link(peer, up); }
+
+}  // namespace corps::mgr
+
+namespace corps {
+
+OneEnv here() { return OneEnv{detail::env_facts.env}; }
+
+namespace detail {
+
+EnvFacts env_facts;
+
+std::int64_t now_ns() noexcept { return static_cast<std::int64_t>(host::Clock::system().monotonic_ns()); }
+
+void route(std::unique_ptr<Request> request, EnvId env) noexcept {
+  if (auto* const process = mgr::env_process()) return process->links().send(std::move(request), env);
+  auto const target = request->sent_to;
+  request.release()->bounce(no_such_worker(target));
+}
+
+void exit_worker(ConcAddr address) {
+  if (address.env == env_facts.env) return mail::exit_worker(address.conc);
+  if (auto* const process = mgr::env_process())
+    process->send(address.env, mgr::ExitOrder{static_cast<std::uint64_t>(address.conc)});
+}
+
+std::vector<EnvId> live_envs() {
+  auto* const process = mgr::env_process();
+  return process == nullptr ? std::vector<EnvId>{env_facts.env} : process->table().live();
+}
+
+Config const& app_config() noexcept {
+  static Config const none;
+  auto* const process = mgr::env_process();
+  return process == nullptr ? none : process->config();
+}
+
+void stop_corps(int exit_code) noexcept {
+  std::lock_guard const lock{mgr::stop_handler_mutex};
+  if (mgr::stop_handler) mgr::stop_handler(exit_code);
+}
+
+std::vector<EnvId> spread_per_env(std::uint32_t count) {
+  std::vector<EnvId> where;
+  for (auto const env : live_envs()) where.insert(where.end(), count, env);
+  return where;
+}
+
+std::vector<EnvId> spread_anywhere(std::uint32_t count) {
+  auto const live = live_envs();
+  std::vector<EnvId> where;
+  where.reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) where.push_back(live[i % live.size()]);
+  return where;
+}
+
+}  // namespace detail
+}  // namespace corps

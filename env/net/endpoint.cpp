@@ -1,0 +1,223 @@
+#include "env/net/internal/endpoint.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+#include "corps/error.hpp"
+
+namespace corps::net {
+
+namespace {
+
+constexpr std::string_view unix_prefix = "unix:@";
+constexpr std::string_view tcp_prefix = "tcp:";
+constexpr int backlog = 4096;  // Envs of one boot dial at the same moment
+
+struct Address {
+  union {
+    sockaddr any;
+    sockaddr_un un;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+  };
+  socklen_t size = 0;
+
+  Address() noexcept : un{} {}
+};
+
+[[noreturn]] void malformed(Endpoint const& endpoint) {
+  throw ConfigError("\"" + endpoint.text + "\" is no endpoint; write tcp:127.0.0.1:<port>, tcp:[::1]:<port> or unix:@<name>");
+}
+
+Address unix_address(Endpoint const& endpoint, std::string_view name) {
+  Address address;
+  if (name.empty() || name.size() > sizeof(address.un.sun_path) - 1) malformed(endpoint);
+  address.un.sun_family = AF_UNIX;
+  std::ranges::copy(name, address.un.sun_path + 1);  // the leading zero makes it abstract
+  address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  return address;
+}
+
+Address tcp_address(Endpoint const& endpoint, std::string_view host_and_port) {
+  auto const colon = host_and_port.rfind(':');
+  if (colon == std::string_view::npos) malformed(endpoint);
+  std::string host(host_and_port.substr(0, colon));
+  auto const port_text = host_and_port.substr(colon + 1);
+  std::uint16_t port = 0;
+  auto const [end, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
+  if (error != std::errc{} || end != port_text.data() + port_text.size()) malformed(endpoint);
+
+  Address address;
+  bool loopback = false;
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+    address.v6.sin6_family = AF_INET6;
+    address.v6.sin6_port = htons(port);
+    address.size = sizeof(address.v6);
+    if (::inet_pton(AF_INET6, host.c_str(), &address.v6.sin6_addr) != 1) malformed(endpoint);
+    loopback = IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr);
+  } else {
+    address.v4.sin_family = AF_INET;
+    address.v4.sin_port = htons(port);
+    address.size = sizeof(address.v4);
+    if (::inet_pton(AF_INET, host.c_str(), &address.v4.sin_addr) != 1) malformed(endpoint);
+    loopback = (ntohl(address.v4.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+  }
+  if (!loopback) {
+    throw ConfigError("\"" + endpoint.text + "\" is not a loopback address; links beyond this host need TLS: use tcp:127.0.0.1:" +
+                      std::to_string(port) + " or tcp:[::1]:" + std::to_string(port));
+  }
+  return address;
+}
+
+Address parse(Endpoint const& endpoint) {
+  std::string_view const text = endpoint.text;
+  if (text.starts_with(unix_prefix)) return unix_address(endpoint, text.substr(unix_prefix.size()));
+  if (text.starts_with(tcp_prefix)) return tcp_address(endpoint, text.substr(tcp_prefix.size()));
+  malformed(endpoint);
+}
+
+host::UniqueFd make_socket(Address const& address) {
+  return host::UniqueFd(::socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+std::string remedy(int error, bool tcp) {
+  switch (error) {
+    case EADDRINUSE:
+      return tcp ? "another program uses this port: stop it, or set another port (0 lets the system choose)"
+                 : "another process uses this name: stop it, or boot again";
+    case EACCES: return "ports below 1024 need privileges: set another port";
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT: return "this host does not have that address: use tcp:127.0.0.1:<port>";
+    case EMFILE:
+    case ENFILE: return "too many open files: raise the limit (ulimit -n)";
+    default: return "check the address";
+  }
+}
+
+std::string inet_text(Address const& address) {
+  std::array<char, INET6_ADDRSTRLEN> host{};
+  if (address.any.sa_family == AF_INET6) {
+    ::inet_ntop(AF_INET6, &address.v6.sin6_addr, host.data(), host.size());
+    return "[" + std::string(host.data()) + "]:" + std::to_string(ntohs(address.v6.sin6_port));
+  }
+  ::inet_ntop(AF_INET, &address.v4.sin_addr, host.data(), host.size());
+  return std::string(host.data()) + ":" + std::to_string(ntohs(address.v4.sin_port));
+}
+
+std::optional<ucred> credentials(int fd) {
+  ucred found{};
+  socklen_t size = sizeof(found);
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &found, &size) != 0) return std::nullopt;
+  return found;
+}
+
+int family(int fd) {
+  int found = AF_UNSPEC;
+  socklen_t size = sizeof(found);
+  ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &found, &size);
+  return found;
+}
+
+}  // namespace
+
+Endpoint unix_endpoint(std::array<std::byte, corps_id_bytes> const& corps_id, Peer peer) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text = std::string(unix_prefix) + "corps-";
+  for (auto const byte : corps_id) {
+    text += digits[std::to_integer<std::size_t>(byte) >> 4];
+    text += digits[std::to_integer<std::size_t>(byte) & 15];
+  }
+  return {text + "-" + std::to_string(peer.env) + "-" + std::to_string(peer.epoch)};
+}
+
+host::UniqueFd listen_on(Endpoint const& endpoint) {
+  auto const address = parse(endpoint);
+  auto fd = make_socket(address);
+  bool const tcp = address.any.sa_family != AF_UNIX;
+  int const yes = 1;
+  // Connections of a previous run that the kernel still remembers do not hold the port; a program that listens on it does.
+  if (fd && tcp) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  if (!fd || ::bind(fd.get(), &address.any, address.size) != 0 || ::listen(fd.get(), backlog) != 0) {
+    int const error = errno;
+    throw ConfigError("cannot listen on " + endpoint.text + ": " + std::generic_category().message(error) + "; " +
+                      remedy(error, tcp));
+  }
+  return fd;
+}
+
+Endpoint endpoint_of(int listening_fd) {
+  Address address;
+  address.size = sizeof(address.un);
+  ::getsockname(listening_fd, &address.any, &address.size);
+  if (address.any.sa_family != AF_UNIX) return {std::string(tcp_prefix) + inet_text(address)};
+  auto const name_size = address.size - (offsetof(sockaddr_un, sun_path) + 1);
+  return {std::string(unix_prefix) + std::string(address.un.sun_path + 1, name_size)};
+}
+
+std::variant<Connecting, ConnectError> connect_to(Endpoint const& endpoint) {
+  Address address;
+  try {
+    address = parse(endpoint);
+  } catch (ConfigError const& error) {
+    return ConnectError{error.text()};
+  }
+  Connecting connecting{make_socket(address)};
+  if (connecting.fd) {
+    if (::connect(connecting.fd.get(), &address.any, address.size) == 0) {
+      connecting.done = true;
+      return connecting;
+    }
+    if (errno == EINPROGRESS) return connecting;
+  }
+  int const error = errno;
+  return ConnectError{errno_text(error), error == EAGAIN};
+}
+
+std::string stranger(int fd) {
+  if (family(fd) != AF_UNIX) return {};
+  auto const peer = credentials(fd);
+  if (!peer) return "the kernel does not say who is at the other end";
+  if (peer->uid == ::geteuid()) return {};
+  return "the other end runs as user id " + std::to_string(peer->uid) + ", this process as " + std::to_string(::geteuid());
+}
+
+void tune(int fd) {
+  int const yes = 1;
+  if (family(fd) != AF_UNIX) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+}
+
+std::string remote_text(int fd) {
+  if (family(fd) == AF_UNIX) {
+    auto const peer = credentials(fd);
+    return peer ? "pid " + std::to_string(peer->pid) + " over a Unix socket" : "a Unix socket";
+  }
+  Address address;
+  address.size = sizeof(address.un);
+  if (::getpeername(fd, &address.any, &address.size) != 0) return "a TCP connection that is gone";
+  return inet_text(address);
+}
+
+std::string errno_text(int error) {
+  switch (error) {
+    case ECONNRESET: return "connection reset by peer";
+    case EPIPE: return "connection closed by peer";
+    case ECONNREFUSED: return "connection refused: nobody listens there";
+    default: return std::generic_category().message(error);
+  }
+}
+
+}  // namespace corps::net

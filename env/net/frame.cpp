@@ -1,0 +1,114 @@
+#include "env/net/internal/frame.hpp"
+
+#include <algorithm>
+
+namespace corps::net {
+
+namespace {
+
+constexpr std::size_t kept_capacity_max = 4096;  // of a reader between two frames: idle connections stay small
+
+}  // namespace
+
+bool is_legal(Phase phase, std::uint8_t kind) noexcept {
+  switch (static_cast<FrameKind>(kind)) {
+    case FrameKind::request:
+    case FrameKind::answer:
+    case FrameKind::error:
+    case FrameKind::control:
+    case FrameKind::goodbye: return phase == Phase::established;
+    case FrameKind::hello: return phase == Phase::server_awaits_hello;
+    case FrameKind::challenge: return phase == Phase::client_awaits_challenge;
+    case FrameKind::proof: return phase == Phase::server_awaits_proof;
+    case FrameKind::accept: return phase == Phase::client_awaits_accept;
+    case FrameKind::refuse: return phase == Phase::client_awaits_challenge || phase == Phase::client_awaits_accept;
+  }
+  return false;
+}
+
+std::string kind_text(std::uint8_t kind) {
+  switch (static_cast<FrameKind>(kind)) {
+    case FrameKind::request: return "request";
+    case FrameKind::answer: return "answer";
+    case FrameKind::error: return "error";
+    case FrameKind::control: return "control";
+    case FrameKind::goodbye: return "goodbye";
+    case FrameKind::hello: return "hello";
+    case FrameKind::challenge: return "challenge";
+    case FrameKind::proof: return "proof";
+    case FrameKind::accept: return "accept";
+    case FrameKind::refuse: return "refuse";
+  }
+  return "kind " + std::to_string(kind);
+}
+
+std::array<std::byte, header_bytes> frame_header(FrameKind kind, std::size_t payload_size) noexcept {
+  std::array<std::byte, header_bytes> header{};
+  put_number(header.data(), static_cast<std::uint32_t>(payload_size));
+  header[4] = static_cast<std::byte>(kind);
+  return header;
+}
+
+std::optional<Frame> FrameReader::next(std::span<std::byte const>& bytes) {
+  if (!failure_.empty()) return std::nullopt;
+  if (partial_size_ == 0) {
+    if (partial_.capacity() > kept_capacity_max) {
+      std::vector<std::byte>().swap(partial_);
+    } else {
+      partial_.clear();
+    }
+    // The usual case: whole frames lie in what was read, and are handed on where they lie.
+    if (bytes.size() >= header_bytes) {
+      auto const size = frame_size(bytes.data());
+      if (!size) return std::nullopt;
+      if (bytes.size() >= *size) {
+        Frame const frame{static_cast<FrameKind>(bytes[4]), bytes.subspan(header_bytes, *size - header_bytes)};
+        bytes = bytes.subspan(*size);
+        return frame;
+      }
+    }
+  }
+  if (partial_size_ < header_bytes) {
+    auto const count = std::min(header_bytes - partial_size_, bytes.size());
+    std::copy_n(bytes.begin(), count, header_.begin() + static_cast<std::ptrdiff_t>(partial_size_));
+    partial_size_ += count;
+    bytes = bytes.subspan(count);
+    if (partial_size_ < header_bytes) return std::nullopt;
+  }
+  auto const size = frame_size(header_.data());
+  if (!size) return std::nullopt;
+  keep(bytes, std::min(*size - partial_size_, bytes.size()));
+  if (partial_size_ < *size) return std::nullopt;
+  partial_size_ = 0;
+  return Frame{static_cast<FrameKind>(header_[4]), partial_};
+}
+
+// Checks a header and returns the size of its frame.
+std::optional<std::size_t> FrameReader::frame_size(std::byte const* header) {
+  auto const length = get_number<std::uint32_t>(header);
+  auto const kind = static_cast<std::uint8_t>(header[4]);
+  if (!is_legal(phase_, kind)) {
+    failure_ = "unexpected frame: " + kind_text(kind);
+  } else if (header[5] != std::byte{0} || get_number<std::uint16_t>(header + 6) != 0) {
+    failure_ = "frame with unknown flags";
+  } else if (length > payload_bytes_max_) {
+    failure_ = "frame of " + std::to_string(length) + " bytes is over the limit of " + std::to_string(payload_bytes_max_);
+  } else {
+    return header_bytes + length;
+  }
+  return std::nullopt;
+}
+
+// Memory follows the bytes that came, not the length that was claimed: the buffer doubles at most.
+void FrameReader::keep(std::span<std::byte const>& bytes, std::size_t count) {
+  auto const needed = partial_.size() + count;
+  if (needed > partial_.capacity()) {
+    auto const claimed = static_cast<std::size_t>(get_number<std::uint32_t>(header_.data()));
+    partial_.reserve(std::min(claimed, std::max<std::size_t>(2 * needed, 256)));
+  }
+  partial_.insert(partial_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
+  partial_size_ += count;
+  bytes = bytes.subspan(count);
+}
+
+}  // namespace corps::net

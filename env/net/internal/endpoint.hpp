@@ -1,0 +1,50 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <variant>
+
+#include "env/host/internal/unique_fd.hpp"
+#include "env/net/internal/identity.hpp"
+
+namespace corps::net {
+
+/// Where an Env can be reached: "unix:@name" (abstract), "tcp:127.0.0.1:4711", "tcp:[::1]:4711".
+struct Endpoint {
+  std::string text;
+
+  friend bool operator==(Endpoint const&, Endpoint const&) = default;
+};
+
+/// The Unix endpoint that belongs to one life of an Env.
+Endpoint unix_endpoint(std::array<std::byte, corps_id_bytes> const& corps_id, Peer peer);
+
+/// A new socket that listens there; not blocking, close-on-exec. Throws ConfigError with address and remedy: malformed, not
+/// loopback, in use.
+host::UniqueFd listen_on(Endpoint const& endpoint);
+
+/// The endpoint a listening socket has got: port 0 has become a number.
+Endpoint endpoint_of(int listening_fd);
+
+struct Connecting {
+  host::UniqueFd fd;
+  bool done = false;  // else wait until it is writable
+};
+struct ConnectError {
+  std::string text;
+  bool try_again = false;  // the backlog of the peer is full at this moment
+};
+/// Begins to connect; the socket is not blocking and close-on-exec.
+std::variant<Connecting, ConnectError> connect_to(Endpoint const& endpoint);
+
+/// Empty if the peer of a connected socket may be spoken to: over Unix sockets it must have our user id.
+std::string stranger(int fd);
+/// Sets what a connected socket should have (TCP_NODELAY).
+void tune(int fd);
+/// Who is at the other end, for logs: "pid 17 over a Unix socket", "127.0.0.1:5555".
+std::string remote_text(int fd);
+/// "Connection reset by peer", with words of our own for what happens daily.
+std::string errno_text(int error);
+
+}  // namespace corps::net

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "env/net/internal/wire.hpp"
+
+namespace corps::net {
+
+struct Frame {
+  FrameKind kind;
+  std::span<std::byte const> payload;
+};
+
+/// Whether a frame of this kind may be received in this phase.
+bool is_legal(Phase phase, std::uint8_t kind) noexcept;
+
+/// "hello", "request"; "kind 99" for what is none.
+std::string kind_text(std::uint8_t kind);
+
+/// The 8 bytes before a payload. `payload_size` must fit into 32 bits.
+std::array<std::byte, header_bytes> frame_header(FrameKind kind, std::size_t payload_size) noexcept;
+
+/// Cuts a stream of bytes into frames. Knows no sockets.
+/// Threads: one at a time. Limits: holds at most 2 × the bytes received of one unfinished frame + 4 KiB, whatever a header claims.
+class FrameReader {
+ public:
+  FrameReader(Phase phase, std::uint32_t payload_bytes_max) noexcept : phase_(phase), payload_bytes_max_(payload_bytes_max) {}
+
+  void set_phase(Phase phase) noexcept { phase_ = phase; }
+
+  /// The next whole frame, or nothing: then all of `bytes` was taken, or failure() says why the stream is not worth reading on.
+  /// `bytes` is moved past what was taken. The payload is valid until `bytes` or the reader change.
+  std::optional<Frame> next(std::span<std::byte const>& bytes);
+
+  /// Why the stream must be closed; empty as long as it is good.
+  std::string_view failure() const noexcept { return failure_; }
+  /// Bytes of an unfinished frame are held.
+  bool in_frame() const noexcept { return partial_size_ != 0; }
+  std::size_t held_bytes() const noexcept { return partial_.capacity(); }
+
+ private:
+  std::optional<std::size_t> frame_size(std::byte const* header);
+  void keep(std::span<std::byte const>& bytes, std::size_t count);
+
+  Phase phase_;
+  std::uint32_t payload_bytes_max_;
+  std::array<std::byte, header_bytes> header_{};  // of an unfinished frame
+  std::size_t partial_size_ = 0;                  // its bytes received so far, with the header
+  std::vector<std::byte> partial_;                // its payload so far
+  std::string failure_;
+};
+
+}  // namespace corps::net

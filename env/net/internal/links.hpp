@@ -1,0 +1,77 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "corps/detail/envelope.hpp"
+#include "env/net/internal/link.hpp"
+#include "env/net/internal/network.hpp"
+
+namespace corps::net {
+
+/// What the links ask of whoever knows the Envs.
+class Directory {
+ public:
+  /// Where an Env can be reached, in the order to try; and whether it is up.
+  struct Entry {
+    Peer peer;
+    std::vector<Endpoint> endpoints;
+    std::string gone;  // how it ended; empty while it is up
+  };
+  /// False: no such Env is known. Any thread.
+  virtual bool look_up(EnvId env, Entry& entry) = 0;
+  /// Bytes of a control frame; on the I/O thread. What cannot be understood throws DecodeError, and closes the link.
+  virtual void on_control(Peer const& from, std::span<std::byte const> bytes) = 0;
+  /// A link to this Env came up, or its carrier went; on the I/O thread.
+  virtual void on_link(Peer const& peer, bool up) = 0;
+
+ protected:
+  ~Directory() = default;
+};
+
+/// All links of an Env: they carry requests to other Envs and their answers back.
+/// Threads: any, where nothing else is said.
+class Links final : public Events {
+ public:
+  Links(EnvId self, Directory& directory, LinkLimits limits);
+  ~Links();
+  Links(Links const&) = delete;
+  Links& operator=(Links const&) = delete;
+
+  void attach(Network& network) noexcept { network_ = &network; }
+
+  /// Sends a request to another Env and takes it over; it always comes home.
+  void send(std::unique_ptr<detail::Request> request, EnvId env) noexcept;
+  /// Sends a control frame; false if there is no way to send it now.
+  bool send_control(EnvId env, std::span<std::byte const> bytes);
+  /// The Env has ended, as `how` says: its open calls end, and no new ones are sent.
+  void env_ended(EnvId env, std::string const& how);
+  /// Makes the link to this Env, without having anything to send.
+  void connect(EnvId env);
+
+  // Events
+  bool admit(Peer const& peer) override;
+  void on_open(std::shared_ptr<Connection> connection, bool dialed) override;
+  void on_frame(Connection& connection, FrameKind kind, std::span<std::byte const> payload) override;
+  void on_closed(Connection& connection, std::string_view reason) override;
+  void on_dial_failed(Peer const& expected, std::string_view reason, bool refused_as_duplicate) override;
+
+ private:
+  Link& link(EnvId env);
+  void dial(Link& link);
+  void dial_again_unless_peer_does(EnvId env);
+
+  EnvId self_;
+  Directory& directory_;
+  LinkLimits limits_;
+  Network* network_ = nullptr;
+  std::mutex mutex_;
+  std::map<EnvId, std::unique_ptr<Link>> links_;
+};
+
+}  // namespace corps::net

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+// The numbers of docs/internals/wire.md. They travel between processes and never change their meaning.
+namespace corps::net {
+
+enum class FrameKind : std::uint8_t {
+  request = 1,
+  answer = 2,
+  error = 3,
+  control = 4,  // orders and tables of the runtime
+  goodbye = 5,  // written and read by the connection itself
+  hello = 16,
+  challenge = 17,
+  proof = 18,
+  accept = 19,
+  refuse = 20,
+};
+
+/// What a receiver is waiting for; decides which kinds of frame are legal.
+enum class Phase : std::uint8_t { server_awaits_hello, server_awaits_proof, client_awaits_challenge, client_awaits_accept, established };
+
+enum class RefuseCode : std::uint16_t { version = 1, refused = 2, duplicate = 3 };
+
+inline constexpr std::array<std::byte, 8> magic{std::byte{0x89}, std::byte{'C'}, std::byte{'O'},  std::byte{'R'},
+                                                std::byte{'P'},  std::byte{'S'}, std::byte{'\r'}, std::byte{'\n'}};
+
+inline constexpr std::uint16_t version_min = 1;
+inline constexpr std::uint16_t version_max = 1;
+
+inline constexpr std::size_t header_bytes = 8;
+inline constexpr std::size_t corps_id_bytes = 16;
+inline constexpr std::size_t secret_bytes = 32;
+inline constexpr std::size_t nonce_bytes = 32;
+inline constexpr std::size_t proof_bytes = 32;
+inline constexpr std::size_t hello_bytes = 2 + 2 + corps_id_bytes + 4 + 4 + nonce_bytes;
+inline constexpr std::size_t challenge_bytes = hello_bytes;
+inline constexpr std::size_t refuse_bytes = 8 + proof_bytes;
+
+inline constexpr std::uint32_t unproved_payload_bytes_max = 4096;
+inline constexpr std::size_t goodbye_bytes_max = 256;
+inline constexpr std::size_t unproved_connections_max = 64;
+inline constexpr std::chrono::milliseconds unproved_gives_way_after{100};
+inline constexpr std::chrono::milliseconds accept_pause{100};
+inline constexpr std::uint32_t log_lines_per_second_max = 10;
+inline constexpr std::size_t read_buffer_bytes = std::size_t{64} << 10;
+
+static_assert(hello_bytes == 60 && refuse_bytes == 40);
+static_assert(hello_bytes <= unproved_payload_bytes_max && refuse_bytes <= unproved_payload_bytes_max);
+static_assert(magic.size() + 2 * header_bytes + hello_bytes + proof_bytes < unproved_payload_bytes_max,
+              "what a client may send before it is accepted fits into one frame of the handshake");
+
+template <class T>
+void put_number(std::byte* to, T value) noexcept {
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    to[i] = static_cast<std::byte>(static_cast<std::uint64_t>(value) >> (8 * i));
+  }
+}
+
+template <class T>
+T get_number(std::byte const* from) noexcept {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    value |= static_cast<std::uint64_t>(from[i]) << (8 * i);
+  }
+  return static_cast<T>(value);
+}
+
+}  // namespace corps::net

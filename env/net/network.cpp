@@ -1,0 +1,407 @@
+#include "env/net/internal/network.hpp"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+
+#include "env/net/internal/handshake.hpp"
+#include "env/net/internal/log_limiter.hpp"
+#include "env/net/internal/opening.hpp"
+#include "env/net/internal/reactor.hpp"
+#include "env/net/internal/stream.hpp"
+
+namespace corps::net {
+
+namespace {
+
+constexpr int accepts_per_turn_max = 16;
+constexpr std::chrono::milliseconds backlog_full_pause{5};
+
+}  // namespace
+
+// Everything below lives on the I/O thread, except what says otherwise. Public functions of Network only post to it.
+class Network::Impl final : public Stream::Owner, public Opening::Owner {
+ public:
+  Impl(Identity identity, NetSettings settings, Events& events, Log log, host::Random& random, host::Clock& clock)
+      : identity_(std::move(identity)),
+        settings_(settings),
+        events_(events),
+        random_(random),
+        clock_(clock),
+        log_(std::move(log), clock, log_lines_per_second_max),
+        read_buffer_(read_buffer_bytes) {}
+  ~Impl() { wipe(identity_.secret); }
+
+  Reactor& reactor() noexcept { return reactor_; }
+
+  // On the caller's thread.
+  void start();
+  bool stop(std::chrono::milliseconds limit);
+
+  void add_listener(Endpoint endpoint, host::UniqueFd fd);
+  void add_watch(host::UniqueFd fd, std::function<bool()> ready);
+  void begin_dial(Peer expected, std::vector<Endpoint> endpoints);
+
+ private:
+  struct Listener {
+    explicit Listener(Reactor& reactor) : pause(reactor) {}
+    Endpoint endpoint;
+    std::optional<Descriptor> descriptor;
+    Timer pause;
+    bool waits_for_room = false;
+  };
+  struct Watch {
+    std::optional<Descriptor> descriptor;
+    std::function<bool()> ready;
+  };
+  struct Dial {
+    Peer expected;
+    std::vector<Endpoint> endpoints;
+    std::size_t at = 0;  // the endpoint that is tried
+    std::uint64_t began_ns = 0;
+    std::string reasons;
+    std::shared_ptr<Opening> opening;
+  };
+
+  void begin_stop(std::chrono::milliseconds limit);
+  void end_if_idle();
+
+  void on_acceptable(Listener& listener);
+  bool make_room(Listener& listener);
+  void room_is_made();
+  void pause(Listener& listener, std::chrono::nanoseconds how_long);
+
+  void try_endpoints(std::shared_ptr<Dial> const& dial);
+  void next_endpoint(Dial& dial, std::string const& reason);
+  void end_dial(std::shared_ptr<Dial> const& dial, std::string const& reason, bool duplicate);
+  std::shared_ptr<Dial> dial_of(Opening const& opening);
+
+  // Opening::Owner and Stream::Owner
+  std::span<std::byte> read_buffer() override { return read_buffer_; }
+  bool admit(Peer const& peer) override { return events_.admit(peer); }
+  void on_opened(Opening& opening, host::UniqueFd fd, std::span<std::byte const> rest) override;
+  void on_failed(Opening& opening, std::string const& reason) override;
+  void on_frame(Stream& stream, FrameKind kind, std::span<std::byte const> payload) override {
+    events_.on_frame(stream, kind, payload);
+  }
+  void on_closed(Stream& stream, std::string const& reason, bool fault) override;
+  void on_released(Stream& stream) override;
+
+  Identity identity_;
+  NetSettings const settings_;
+  Events& events_;
+  host::Random& random_;
+  host::Clock& clock_;
+  LogLimiter log_;
+  std::vector<std::byte> read_buffer_;
+
+  Reactor reactor_;
+  std::list<Listener> listeners_;
+  std::list<Watch> watches_;
+  std::list<std::shared_ptr<Opening>> accepted_;  // oldest first
+  std::list<std::shared_ptr<Dial>> dials_;
+  std::unordered_map<Stream const*, std::shared_ptr<Stream>> streams_;
+  bool stopping_ = false;
+
+  std::thread thread_;
+  std::mutex ended_mutex_;
+  std::condition_variable ended_changed_;
+  bool ended_ = false;        // the I/O thread is done
+  bool left_behind_ = false;  // or was not when stop() gave up
+};
+
+// Start and stop.
+
+void Network::Impl::start() {
+  // Signals are for the threads that ask for them: none is handled here.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "corps.io");
+    reactor_.run();
+    std::lock_guard const lock(ended_mutex_);
+    ended_ = true;
+    ended_changed_.notify_all();
+  });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+bool Network::Impl::stop(std::chrono::milliseconds limit) {
+  if (!thread_.joinable()) return !left_behind_;
+  reactor_.post([this, limit] { begin_stop(limit); });
+  // The I/O thread closes what is left after `limit`; only a callback that does not return keeps it longer.
+  constexpr std::chrono::milliseconds grace{100};
+  {
+    std::unique_lock lock(ended_mutex_);
+    if (!ended_changed_.wait_for(lock, limit + grace, [this] { return ended_; })) {
+      thread_.detach();
+      left_behind_ = true;
+      return false;
+    }
+  }
+  thread_.join();
+  return true;
+}
+
+void Network::Impl::begin_stop(std::chrono::milliseconds limit) {
+  if (std::exchange(stopping_, true)) return;
+  std::string const reason = "this Env is stopping";
+  listeners_.clear();
+  watches_.clear();
+  while (!accepted_.empty()) accepted_.front()->fail(reason);
+  while (!dials_.empty()) {
+    auto const dial = dials_.front();
+    if (dial->opening) {
+      dial->opening->fail(reason);
+    } else {
+      end_dial(dial, reason, false);
+    }
+  }
+  for (auto const& [key, stream] : streams_) stream->flush_and_close("the Env is stopping");
+  reactor_.after(limit, [this] {
+    for (auto const& [key, stream] : streams_) stream->close("closed at the stop limit, not drained");
+  });
+  end_if_idle();
+}
+
+void Network::Impl::end_if_idle() {
+  if (stopping_ && streams_.empty()) reactor_.stop();
+}
+
+// Accepting.
+
+void Network::Impl::add_listener(Endpoint endpoint, host::UniqueFd fd) {
+  if (stopping_) return;
+  auto& listener = listeners_.emplace_back(reactor_);
+  listener.endpoint = std::move(endpoint);
+  listener.descriptor.emplace(reactor_, std::move(fd), [this, &listener] { on_acceptable(listener); }, [] {});
+  listener.descriptor->arm_read();
+}
+
+void Network::Impl::on_acceptable(Listener& listener) {
+  listener.waits_for_room = false;
+  for (int turn = 0; turn < accepts_per_turn_max; ++turn) {
+    if (!make_room(listener)) return;
+    host::UniqueFd fd(::accept4(listener.descriptor->fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!fd) {
+      int const error = errno;
+      if (error == EAGAIN || error == EWOULDBLOCK) break;
+      if (error == EINTR || error == ECONNABORTED) continue;
+      log_("cannot accept a connection on " + listener.endpoint.text + ": " + errno_text(error) +
+           "; accepting pauses for 100 ms; raise the limit of open files (ulimit -n) if this stays");
+      return pause(listener, accept_pause);
+    }
+    if (auto const reason = stranger(fd.get()); !reason.empty()) {
+      log_("closed a connection of " + remote_text(fd.get()) + ": " + reason);
+      continue;
+    }
+    tune(fd.get());
+    auto const opening = std::make_shared<Opening>(reactor_, *this, Handshake::server(identity_, random_), std::move(fd),
+                                                   clock_.monotonic_ns());
+    accepted_.push_back(opening);
+    opening->start_accepted(settings_.handshake_limit);
+  }
+  listener.descriptor->arm_read();
+}
+
+// Whether one more may begin its handshake. If not, the listener waits until one has ended, or the oldest has had its time.
+bool Network::Impl::make_room(Listener& listener) {
+  if (accepted_.size() < unproved_connections_max) return true;
+  auto const oldest = accepted_.front();
+  auto const age = std::chrono::nanoseconds(clock_.monotonic_ns() - oldest->started_ns());
+  if (age >= unproved_gives_way_after) {
+    oldest->fail("gave way to others: " + std::to_string(accepted_.size()) + " connections are in their handshake");
+    return true;
+  }
+  listener.waits_for_room = true;
+  pause(listener, unproved_gives_way_after - age);
+  return false;
+}
+
+void Network::Impl::room_is_made() {
+  for (auto& listener : listeners_) {
+    if (std::exchange(listener.waits_for_room, false)) pause(listener, std::chrono::nanoseconds{0});
+  }
+}
+
+void Network::Impl::pause(Listener& listener, std::chrono::nanoseconds how_long) {
+  listener.pause.start(how_long, [&listener] { listener.descriptor->arm_read(); });
+}
+
+// Dialling.
+
+void Network::Impl::begin_dial(Peer expected, std::vector<Endpoint> endpoints) {
+  auto const dial = std::make_shared<Dial>();
+  dial->expected = expected;
+  dial->endpoints = std::move(endpoints);
+  dial->began_ns = clock_.monotonic_ns();
+  dials_.push_back(dial);
+  if (stopping_) return end_dial(dial, "this Env is stopping", false);
+  if (expected.env == identity_.self.env) return end_dial(dial, "an Env does not dial itself", false);
+  if (dial->endpoints.empty()) return end_dial(dial, "no endpoint of it is known", false);
+  try_endpoints(dial);
+}
+
+void Network::Impl::try_endpoints(std::shared_ptr<Dial> const& dial) {
+  while (dial->at < dial->endpoints.size()) {
+    auto result = connect_to(dial->endpoints[dial->at]);
+    if (auto const* error = std::get_if<ConnectError>(&result)) {
+      auto const waited = std::chrono::nanoseconds(clock_.monotonic_ns() - dial->began_ns);
+      if (error->try_again && waited < settings_.handshake_limit) {
+        return reactor_.after(backlog_full_pause, [this, dial] {
+          if (!dial->opening && std::ranges::find(dials_, dial) != dials_.end()) try_endpoints(dial);
+        });
+      }
+      next_endpoint(*dial, error->text);
+      continue;
+    }
+    auto& connecting = std::get<Connecting>(result);
+    if (auto const reason = connecting.done ? stranger(connecting.fd.get()) : std::string{}; !reason.empty()) {
+      next_endpoint(*dial, reason);
+      continue;
+    }
+    tune(connecting.fd.get());
+    dial->opening = std::make_shared<Opening>(reactor_, *this, Handshake::client(identity_, dial->expected, random_),
+                                              std::move(connecting.fd), clock_.monotonic_ns());
+    return dial->opening->start_dialed(settings_.handshake_limit);
+  }
+  end_dial(dial, dial->reasons, false);
+}
+
+void Network::Impl::next_endpoint(Dial& dial, std::string const& reason) {
+  if (!dial.reasons.empty()) dial.reasons += "; ";
+  dial.reasons += dial.endpoints[dial.at].text + ": " + reason;
+  ++dial.at;
+}
+
+void Network::Impl::end_dial(std::shared_ptr<Dial> const& dial, std::string const& reason, bool duplicate) {
+  dials_.remove(dial);
+  events_.on_dial_failed(dial->expected, reason, duplicate);
+}
+
+std::shared_ptr<Network::Impl::Dial> Network::Impl::dial_of(Opening const& opening) {
+  auto const found = std::ranges::find_if(dials_, [&](auto const& dial) { return dial->opening.get() == &opening; });
+  return found == dials_.end() ? nullptr : *found;
+}
+
+// Handshakes that ended, and what became of them.
+
+void Network::Impl::on_opened(Opening& opening, host::UniqueFd fd, std::span<std::byte const> rest) {
+  auto const dial = dial_of(opening);
+  if (dial) {
+    dials_.remove(dial);
+  } else {
+    accepted_.remove(opening.shared_from_this());
+    room_is_made();
+  }
+  auto const stream = std::make_shared<Stream>(reactor_, *this, settings_, opening.handshake().peer(), std::move(fd));
+  streams_.emplace(stream.get(), stream);
+  events_.on_open(stream, dial != nullptr);
+  stream->start(rest);
+}
+
+void Network::Impl::on_failed(Opening& opening, std::string const& reason) {
+  if (auto const dial = dial_of(opening)) {
+    dial->opening.reset();
+    bool const duplicate = opening.handshake().refused_as_duplicate();
+    next_endpoint(*dial, reason);
+    if (duplicate || stopping_) return end_dial(dial, duplicate ? reason : "this Env is stopping", duplicate);
+    return try_endpoints(dial);
+  }
+  accepted_.remove(opening.shared_from_this());
+  room_is_made();
+  if (!stopping_ && !opening.handshake().refused_a_duplicate()) {
+    log_("closed a connection of " + opening.remote() + ": " + reason);
+  }
+}
+
+void Network::Impl::on_closed(Stream& stream, std::string const& reason, bool fault) {
+  if (fault) log_("closed the connection with " + to_string(stream.peer()) + ": " + reason);
+  events_.on_closed(stream, reason);
+}
+
+void Network::Impl::on_released(Stream& stream) {
+  streams_.erase(&stream);
+  end_if_idle();
+}
+
+void Network::Impl::add_watch(host::UniqueFd fd, std::function<bool()> ready) {
+  if (stopping_) return;
+  auto const watch = watches_.emplace(watches_.end());
+  watch->ready = std::move(ready);
+  watch->descriptor.emplace(
+      reactor_, std::move(fd),
+      [this, watch] {
+        if (watch->ready()) {
+          watch->descriptor->arm_read();
+        } else {
+          watches_.erase(watch);
+        }
+      },
+      [] {});
+  watch->descriptor->arm_read();
+}
+
+// Network: posts to the I/O thread.
+
+Network::Network(Identity identity, NetSettings settings, Events& events, Log log, host::Random& random, host::Clock& clock)
+    : impl_(std::make_unique<Impl>(std::move(identity), settings, events, std::move(log), random, clock)) {}
+
+Network::~Network() {
+  // Left behind: a callback still uses it, and the process is about to end.
+  if (!stop(std::chrono::milliseconds{0})) static_cast<void>(impl_.release());
+}
+
+void Network::start() { impl_->start(); }
+
+std::vector<Endpoint> Network::listen(std::vector<Endpoint> const& endpoints) {
+  std::vector<host::UniqueFd> fds;
+  std::vector<Endpoint> got;
+  for (auto const& endpoint : endpoints) {
+    fds.push_back(listen_on(endpoint));
+    got.push_back(endpoint_of(fds.back().get()));
+  }
+  for (std::size_t i = 0; i < fds.size(); ++i) {
+    // std::function wants what can be copied.
+    auto fd = std::make_shared<host::UniqueFd>(std::move(fds[i]));
+    post([impl = impl_.get(), endpoint = got[i], fd] { impl->add_listener(endpoint, std::move(*fd)); });
+  }
+  return got;
+}
+
+void Network::dial(Peer expected, std::vector<Endpoint> endpoints) {
+  post([impl = impl_.get(), expected, endpoints = std::move(endpoints)]() mutable {
+    impl->begin_dial(expected, std::move(endpoints));
+  });
+}
+
+void Network::watch_readable(int fd, std::function<bool()> ready) {
+  auto own = std::make_shared<host::UniqueFd>(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!*own) throw std::system_error(errno, std::generic_category(), "cannot watch a descriptor");
+  post([impl = impl_.get(), own, ready = std::move(ready)]() mutable { impl->add_watch(std::move(*own), std::move(ready)); });
+}
+
+void Network::after(std::chrono::nanoseconds delay, std::function<void()> work) {
+  impl_->reactor().after(delay, std::move(work));
+}
+
+void Network::post(std::function<void()> work) { impl_->reactor().post(std::move(work)); }
+
+bool Network::stop(std::chrono::milliseconds limit) { return impl_->stop(limit); }
+
+}  // namespace corps::net

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "corps/detail/cell.hpp"
+
+namespace caf {
+class resumable;
+}
+
+namespace corps::sched {
+
+/// Builds the scheduler's job into the cell's slot, where it stays.
+void place_job(detail::Cell& cell);
+
+caf::resumable* job_of(detail::Cell& cell) noexcept;
+
+/// One turn of a Worker: at most 64 requests or 200 µs. True if there is more to do.
+bool run_turn(detail::Cell& cell) noexcept;
+
+}  // namespace corps::sched

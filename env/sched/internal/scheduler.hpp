@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+
+#include "corps/detail/cell.hpp"
+
+namespace corps::sched {
+
+/// The threads on which the Workers of an Env take their turns: CAF's scheduler with our own lanes for its policy, and
+/// spare threads for those that block.
+class Scheduler {
+ public:
+  /// Starts the threads. `spare_max`: how many of them may block at a time in `get()` and have another take over.
+  Scheduler(std::size_t threads, std::size_t spare_max);
+  /// Stops the threads, each after the turn it is in.
+  ~Scheduler();
+  Scheduler(Scheduler const&) = delete;
+  Scheduler& operator=(Scheduler const&) = delete;
+
+  void enqueue(detail::Cell& cell) noexcept;
+  /// This thread is about to block; another takes over what it had to do. Throws Overloaded at the limit.
+  void block();
+  void unblock() noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The scheduler of this process; null while no Env runs.
+Scheduler* scheduler() noexcept;
+
+/// Around a wait in the middle of a turn.
+class Blocking {
+ public:
+  explicit Blocking(detail::Cell const& cell);
+  ~Blocking();
+  Blocking(Blocking const&) = delete;
+  Blocking& operator=(Blocking const&) = delete;
+
+ private:
+  bool taken_over_;
+};
+
+}  // namespace corps::sched

@@ -1,0 +1,219 @@
+#include "env/sched/internal/scheduler.hpp"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/execution_unit.hpp>
+#include <caf/policy/unprofiled.hpp>
+#include <caf/scheduler/coordinator.hpp>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "corps/error.hpp"
+#include "env/host/internal/cores.hpp"
+#include "env/sched/internal/job.hpp"
+#include "env/sched/internal/lanes.hpp"
+
+namespace corps::sched {
+namespace {
+
+/// The lanes of the scheduler that is being started: CAF makes the policy's data itself and hands nothing in.
+constinit Lanes* lanes_of_new_scheduler = nullptr;
+
+/// The lane of this thread, if it is one of the scheduler's.
+constinit thread_local Lane* own_lane = nullptr;
+
+constinit std::atomic<Scheduler*> active{nullptr};
+
+/// CAF's worker threads take their jobs from our lanes.
+class LanePolicy : public caf::policy::unprofiled {
+ public:
+  struct coordinator_data {
+    explicit coordinator_data(caf::scheduler::abstract_coordinator*) : lanes(lanes_of_new_scheduler) {}
+    Lanes* lanes;
+  };
+  struct worker_data {
+    explicit worker_data(caf::scheduler::abstract_coordinator*) {}
+  };
+
+  template <class Coordinator>
+  void central_enqueue(Coordinator* self, caf::resumable* job) {
+    d(self).lanes->push_anywhere(job);
+  }
+  template <class Worker>
+  void external_enqueue(Worker* self, caf::resumable* job) {
+    lanes(self).push(lane(self), job);
+  }
+  template <class Worker>
+  void internal_enqueue(Worker* self, caf::resumable* job) {
+    lanes(self).push_next(lane(self), job);
+  }
+  template <class Worker>
+  void resume_job_later(Worker* self, caf::resumable* job) {
+    lanes(self).push(lane(self), job);
+  }
+  template <class Worker>
+  caf::resumable* dequeue(Worker* self) {
+    own_lane = &lane(self);
+    return lanes(self).pop(*own_lane, [] { return false; });
+  }
+  template <class Worker, class F>
+  void foreach_resumable(Worker*, F) {}  // the jobs are the slab's
+  template <class Coordinator, class F>
+  void foreach_central_resumable(Coordinator*, F) {}
+
+ private:
+  template <class Worker>
+  static Lanes& lanes(Worker* self) {
+    return *d(self->parent()).lanes;
+  }
+  template <class Worker>
+  static Lane& lane(Worker* self) {
+    return lanes(self)[self->id()];
+  }
+};
+
+struct SystemConfig : caf::actor_system_config {
+  explicit SystemConfig(std::size_t threads) {
+    set("scheduler.max-threads", threads);
+    set("scheduler.max-throughput", std::size_t{1});  // our turns have their own measure
+    module_factories.push_back([](caf::actor_system& system) -> caf::actor_system::module* {
+      return new caf::scheduler::coordinator<LanePolicy>(system);
+    });
+  }
+};
+
+/// Where jobs run on spare threads: they schedule by our lanes, not by this.
+class SpareUnit final : public caf::execution_unit {
+ public:
+  SpareUnit(caf::actor_system& system, Lanes& lanes, Lane& lane) : execution_unit(&system), lanes_(lanes), lane_(lane) {}
+  void exec_later(caf::resumable* job) override { lanes_.push_next(lane_, job); }
+
+ private:
+  Lanes& lanes_;
+  Lane& lane_;
+};
+
+}  // namespace
+
+/// A thread that takes over while another blocks.
+struct Spare {
+  std::thread thread;
+  bool in_use = false;
+};
+
+struct Scheduler::Impl {
+  Impl(std::size_t thread_count, std::size_t spare_limit)
+      : threads(thread_count), spare_max(spare_limit), lanes(thread_count + spare_limit), spares(spare_limit) {
+    lanes.set_primary(threads);
+    lanes_of_new_scheduler = &lanes;
+    config = std::make_unique<SystemConfig>(threads);
+    system = std::make_unique<caf::actor_system>(*config);
+  }
+
+  /// One more thread than are blocked: an idle spare one is told to stay, or a new one starts.
+  void take_over() {
+    std::lock_guard const lock{mutex};
+    if (blocked == spare_max)
+      throw Overloaded{
+          fmt::format("{} threads of this Env wait in get(), the most that may; use co_await, or raise limits.spare_threads", spare_max)};
+    ++blocked;
+    if (spares_running >= blocked) return;
+    for (std::size_t i = 0; i < spares.size(); ++i) {
+      if (spares[i].in_use) continue;
+      if (spares[i].thread.joinable()) spares[i].thread.join();
+      spares[i].in_use = true;
+      ++spares_running;
+      spares[i].thread = std::thread{[this, i] { run_spare(i); }};
+      return;
+    }
+  }
+
+  void give_back() noexcept {
+    std::lock_guard const lock{mutex};
+    --blocked;
+  }
+
+  /// Between two jobs: whether this spare thread is one too many.
+  bool retires(std::size_t index) {
+    std::lock_guard const lock{mutex};
+    if (spares_running <= blocked && !stopping) return false;
+    --spares_running;
+    spares[index].in_use = false;
+    return true;
+  }
+
+  void run_spare(std::size_t index) {
+    auto& lane = lanes[threads + index];
+    own_lane = &lane;
+    host::name_thread("corps.spare");
+    SpareUnit unit{*system, lanes, lane};
+    while (auto* job = lanes.pop(lane, [&] { return retires(index); }))
+      if (job->resume(&unit, 1) == caf::resumable::resume_later) lanes.push(lane, job);
+    own_lane = nullptr;
+  }
+
+  std::size_t threads;
+  std::size_t spare_max;
+  Lanes lanes;
+  std::unique_ptr<SystemConfig> config;
+  std::unique_ptr<caf::actor_system> system;
+  std::mutex mutex;
+  std::vector<Spare> spares;
+  std::size_t blocked = 0;
+  std::size_t spares_running = 0;
+  bool stopping = false;
+};
+
+Scheduler::Scheduler(std::size_t threads, std::size_t spare_max) : impl_(std::make_unique<Impl>(threads, spare_max)) {
+  active.store(this, std::memory_order_release);
+}
+
+Scheduler::~Scheduler() {
+  {
+    std::lock_guard const lock{impl_->mutex};
+    impl_->stopping = true;
+  }
+  impl_->lanes.close();
+  for (auto& spare : impl_->spares)
+    if (spare.thread.joinable()) spare.thread.join();
+  impl_->system.reset();
+  active.store(nullptr, std::memory_order_release);
+}
+
+void Scheduler::enqueue(detail::Cell& cell) noexcept {
+  if (own_lane != nullptr)
+    impl_->lanes.push_next(*own_lane, job_of(cell));
+  else
+    impl_->lanes.push_anywhere(job_of(cell));
+}
+
+void Scheduler::block() {
+  impl_->take_over();
+  if (own_lane != nullptr) impl_->lanes.give_away(*own_lane);
+}
+
+void Scheduler::unblock() noexcept { impl_->give_back(); }
+
+Scheduler* scheduler() noexcept { return active.load(std::memory_order_acquire); }
+
+Blocking::Blocking(detail::Cell const& cell) : taken_over_(!cell.is_port() && scheduler() != nullptr) {
+  if (taken_over_) scheduler()->block();
+}
+Blocking::~Blocking() {
+  if (taken_over_) scheduler()->unblock();
+}
+
+}  // namespace corps::sched
+
+namespace corps::detail {
+
+void schedule(Cell& cell) noexcept {
+  if (auto* const scheduler = sched::scheduler()) scheduler->enqueue(cell);
+}
+
+}  // namespace corps::detail

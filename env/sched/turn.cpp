@@ -1,0 +1,55 @@
+#include "corps/detail/registry.hpp"
+#include "corps/detail/runtime.hpp"
+#include "env/mail/internal/workers.hpp"
+#include "env/sched/internal/job.hpp"
+
+namespace corps::sched {
+namespace {
+
+using detail::Cell;
+
+constexpr int requests_per_turn = 64;
+constexpr std::int64_t turn_ns_max = 200'000;
+constexpr int requests_per_clock_read = 8;
+
+/// Makes a Worker the one on whose behalf this thread makes calls.
+class Acting {
+ public:
+  explicit Acting(Cell& cell) noexcept : before_(detail::current_cell) { detail::current_cell = &cell; }
+  ~Acting() { detail::current_cell = before_; }
+  Acting(Acting const&) = delete;
+  Acting& operator=(Acting const&) = delete;
+
+ private:
+  Cell* before_;
+};
+
+}  // namespace
+
+bool run_turn(Cell& cell) noexcept {
+  Acting const acting{cell};
+  auto const begin = cell.now_ns = detail::now_ns();
+  for (int served = 1; served <= requests_per_turn; ++served) {
+    auto* const envelope = cell.take();
+    if (envelope == nullptr) return false;
+    if (envelope->target != cell.id.load(std::memory_order_relaxed)) {
+      if (envelope->kind == detail::EnvelopeKind::request) cell.queued.fetch_sub(1, std::memory_order_relaxed);
+      envelope->undeliverable();
+      continue;
+    }
+    envelope->arrive(cell);
+    cell.settle();
+    cell.doing.store(nullptr, std::memory_order_relaxed);
+    if (cell.exiting) {
+      mail::end_worker(cell);
+      return false;
+    }
+    if (served % requests_per_clock_read == 0) {
+      cell.now_ns = detail::now_ns();
+      if (cell.now_ns - begin > turn_ns_max) return true;
+    }
+  }
+  return true;
+}
+
+}  // namespace corps::sched

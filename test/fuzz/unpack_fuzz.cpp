@@ -1,0 +1,102 @@
+// Unpacks anybody's bytes as a rich message. Bytes that unpack pack to the same bytes again, unless a hash table chose the order.
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <deque>
+#include <filesystem>
+#include <list>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "corps/error.hpp"
+#include "corps/pack.hpp"
+
+namespace {
+
+enum class Color : std::uint8_t { red, green };
+struct Empty {};
+struct Tree {
+  int value = 0;
+  std::vector<Tree> kids;
+};
+struct Own {
+  std::uint32_t number = 0;
+  std::vector<std::string> texts;
+  template <class Archive>
+  void serialize(Archive& archive, std::uint32_t version) {
+    archive(number);
+    if (version == 0) archive(texts);
+  }
+};
+struct Ordered {
+  bool flag = false;
+  Color color = Color::red;
+  double real = 0;
+  std::string text;
+  std::vector<std::uint16_t> numbers;
+  std::vector<bool> flags;
+  std::deque<std::string> texts;
+  std::list<Empty> empties;
+  std::set<std::string> names;
+  std::multimap<int, std::optional<std::string>> table;
+  std::array<std::array<char, 3>, 2> square{};
+  std::tuple<std::int8_t, Empty, std::pair<int, std::string>> mixed;
+  std::variant<std::monostate, int, std::string, std::vector<Tree>> choice;
+  std::chrono::nanoseconds span{};
+  std::chrono::system_clock::time_point when;
+  std::filesystem::path path;
+  Tree tree;
+  std::vector<Own> own;
+};
+using Hashed = std::tuple<std::unordered_map<std::string, std::vector<Tree>>, std::unordered_multimap<int, Own>, Ordered>;
+
+template <class T>
+bool unpacks(std::span<std::byte const> bytes, T& value) {
+  try {
+    value = corps::unpack_bytes<T>(bytes);
+    return true;
+  } catch (corps::DecodeError const&) {
+    return false;
+  }
+}
+
+bool same(std::span<std::byte const> a, std::span<std::byte const> b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
+}
+
+void check(bool holds) {
+  if (!holds) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
+  std::span const bytes(reinterpret_cast<std::byte const*>(data), size);
+  Ordered ordered;
+  if (unpacks(bytes, ordered)) {
+    auto const packed = corps::pack_bytes(ordered);
+    // A value that wrote nothing takes a byte whose value is not looked at; all other bytes are what they were.
+    check(packed.size() == size);
+    Ordered again;
+    check(unpacks(packed, again));
+    check(same(corps::pack_bytes(again), packed));
+  }
+  Hashed hashed;
+  if (unpacks(bytes, hashed)) {
+    auto const packed = corps::pack_bytes(hashed);
+    check(packed.size() == size);
+    Hashed again;
+    check(unpacks(packed, again));
+  }
+  Tree tree;
+  if (unpacks(bytes, tree)) check(same(corps::pack_bytes(tree), bytes));
+  return 0;
+}

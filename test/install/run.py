@@ -1,0 +1,50 @@
+"""Installs a build into an empty prefix, then configures, builds and runs the project beside this file against it.
+
+Usage: run.py BUILD_DIR COMPILER
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+PROJECT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "project")
+EXPECTED = "Timeout: a call ended past its deadline\n"
+
+
+def run(*command):
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if result.returncode != 0:
+        sys.exit(f"failed with {result.returncode}: {' '.join(command)}\n{result.stdout}")
+    return result.stdout
+
+
+def private_headers(include):
+    for folder, _, names in os.walk(include):
+        for name in names:
+            path = os.path.relpath(os.path.join(folder, name), include)
+            if not path.startswith("corps" + os.sep) or "internal" in path.split(os.sep):
+                yield path
+
+
+def main():
+    build, compiler = sys.argv[1:]
+    with tempfile.TemporaryDirectory(prefix="corps-install-") as folder:
+        prefix = os.path.join(folder, "prefix")
+        run("cmake", "--install", build, "--prefix", prefix)
+        private = sorted(private_headers(os.path.join(prefix, "include")))
+        if private:
+            sys.exit(f"private headers are installed: {', '.join(private)}")
+        out = os.path.join(folder, "build")
+        run("cmake", "-G", "Ninja", "-S", PROJECT, "-B", out, f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_COMPILER={compiler}")
+        run("cmake", "--build", out)
+        said = run(os.path.join(out, "uses_corps"))
+        if said != EXPECTED:
+            sys.exit(f"the program says {said!r} instead of {EXPECTED!r}")
+        command = os.path.join(prefix, "bin", "corps")
+        if os.path.exists(os.path.join(build, "bin", "corps")) and not run(command, "version").strip():
+            sys.exit("the installed `corps version` says nothing")
+
+
+if __name__ == "__main__":
+    main()
