@@ -277,9 +277,10 @@ consteval auto find_misfit() {
 template <class T>
 using MisfitOf = decltype(find_misfit<std::remove_cv_t<T>>());
 
+constexpr bool tell(Fit) { return true; }
 /// Instantiated to tell the user; T is the type at fault, which may be deep inside of what was to be packed.
 template <class T, Unfit why>
-struct Report {
+constexpr bool tell(Misfit<T, why>) {
   static_assert(
       why != Unfit::kind,
       "corps: this type cannot be packed: it is neither a standard container, nor a plain aggregate, and has no serialize "
@@ -312,21 +313,13 @@ struct Report {
       "corps: this aggregate cannot be packed: it has a bit-field; use a whole integer, or give it a serialize function");
   static_assert(why != Unfit::const_member,
                 "corps: this aggregate cannot be packed: it has a const member, which unpacking could not set");
-};
-
-template <class T>
-consteval bool report(Fit) {
-  return true;
-}
-template <class T, class At, Unfit why>
-consteval bool report(Misfit<At, why>) {
-  return sizeof(Report<At, why>) == 0;
+  return false;
 }
 
 /// True, or one readable line of error from the compiler.
 template <class T>
 consteval bool require_packable() {
-  return report<T>(MisfitOf<T>{});
+  return tell(MisfitOf<T>{});
 }
 
 /// The fewest bytes a value of T can be packed in: at least 1 for every type, so that a claimed count of them is checked against

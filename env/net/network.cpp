@@ -33,7 +33,7 @@ constexpr std::chrono::milliseconds backlog_full_pause{5};
 }  // namespace
 
 // Everything below lives on the I/O thread, except what says otherwise. Public functions of Network only post to it.
-class Network::Impl final : public Stream::Owner, public Opening::Owner {
+class Network::Impl final : public Stream::Owner, public Opening::Owner, public std::enable_shared_from_this<Network::Impl> {
  public:
   Impl(Identity identity, NetSettings settings, Events& events, Log log, host::Random& random, host::Clock& clock)
       : identity_(std::move(identity)),
@@ -131,7 +131,7 @@ void Network::Impl::start() {
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] {
+  thread_ = std::thread([this, self = shared_from_this()] {
     ::pthread_setname_np(::pthread_self(), "corps.io");
     reactor_.run();
     std::lock_guard const lock(ended_mutex_);
@@ -149,8 +149,9 @@ bool Network::Impl::stop(std::chrono::milliseconds limit) {
   {
     std::unique_lock lock(ended_mutex_);
     if (!ended_changed_.wait_for(lock, limit + grace, [this] { return ended_; })) {
-      thread_.detach();
       left_behind_ = true;
+      reactor_.stop();  // after that callback there is none any more
+      thread_.detach();
       return false;
     }
   }
@@ -360,12 +361,9 @@ void Network::Impl::add_watch(host::UniqueFd fd, std::function<bool()> ready) {
 // Network: posts to the I/O thread.
 
 Network::Network(Identity identity, NetSettings settings, Events& events, Log log, host::Random& random, host::Clock& clock)
-    : impl_(std::make_unique<Impl>(std::move(identity), settings, events, std::move(log), random, clock)) {}
+    : impl_(std::make_shared<Impl>(std::move(identity), settings, events, std::move(log), random, clock)) {}
 
-Network::~Network() {
-  // Left behind: a callback still uses it, and the process is about to end.
-  if (!stop(std::chrono::milliseconds{0})) static_cast<void>(impl_.release());
-}
+Network::~Network() { stop(std::chrono::milliseconds{0}); }
 
 void Network::start() { impl_->start(); }
 

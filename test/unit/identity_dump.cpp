@@ -193,11 +193,14 @@ int main() {
   print_all<&Server::find, &Server::inherited, &Server::plain, &Server::later>();
   print_all<&Server::numbers, &Server::characters, &Server::enums>();
   print_all<static_cast<void (Server::*)(int)>(&Server::put), static_cast<void (Server::*)(double) const>(&Server::put),
-            static_cast<void (Server::*)(std::string) noexcept>(&Server::put), static_cast<void (Server::*)(std::string)>(&Server::put),
+            static_cast<void (Server::*)(std::string) noexcept>(&Server::put),
+            static_cast<void (Server::*)(std::string)>(&Server::put),
             static_cast<void (Server::*)(std::vector<int> const&) const noexcept>(&Server::put),
-            static_cast<void (Server::*)(std::vector<int> const&) const>(&Server::put), static_cast<void (Server::*)()>(&Server::put)>();
+            static_cast<void (Server::*)(std::vector<int> const&) const>(&Server::put),
+            static_cast<void (Server::*)()>(&Server::put)>();
   print_all<&Server::ref_qualified, &Server::const_ref_qualified, &Server::by_reference>();
-  print_all<&Server::strings, &Server::sequences, &Server::keyed, &Server::mixed, &Server::times, &Server::aggregates, &Server::own>();
+  print_all<&Server::strings, &Server::sequences, &Server::keyed, &Server::mixed, &Server::times, &Server::aggregates,
+            &Server::own>();
   print_all<&Server::task_without_result, &Server::task_of_hits, &Server::result>();
   print_all<&Server::generic<int>, &Server::generic<std::string>>();
   print_all<&Server::Inner::nested, &Server::Inner::Deeper::still>();

@@ -20,6 +20,8 @@
 #include <variant>
 #include <vector>
 
+#include "env/net/internal/endpoint.hpp"
+#include "env/net/internal/handshake.hpp"
 #include "env/net/internal/network.hpp"
 
 namespace corps::net::test {
@@ -192,6 +194,18 @@ class RawSocket {
 
   host::UniqueFd fd_;
 };
+
+/// Proves by hand, over `socket`, to be `identity`. False: the other side did not accept.
+inline bool authenticate(RawSocket& socket, Identity const& identity, Peer expected) {
+  auto client = Handshake::client(identity, expected, host::Random::system());
+  for (;;) {
+    if (!socket.send(client.output())) return false;
+    if (client.state() == Handshake::State::established) return true;
+    auto const got = socket.read(1);
+    std::span<std::byte const> bytes = got;
+    if (got.empty() || client.feed(bytes) == Handshake::State::failed) return false;
+  }
+}
 
 inline Bytes frame_bytes(std::uint32_t length, std::uint8_t kind, std::span<std::byte const> payload, std::uint8_t flags = 0,
                          std::uint16_t reserved = 0) {

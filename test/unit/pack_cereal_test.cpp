@@ -92,7 +92,7 @@ struct Versioned {
   template <class Archive>
   void serialize(Archive& archive, std::uint32_t version) {
     archive(old);
-    if (version >= 2) archive & added;
+    if (version >= 2) archive& added;
   }
 };
 

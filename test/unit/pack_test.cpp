@@ -24,8 +24,8 @@ namespace {
 
 using corps::DecodeError;
 using corps::Overloaded;
-using corps::Packer;
 using corps::pack_bytes;
+using corps::Packer;
 using corps::unpack_bytes;
 using corps::Unpacker;
 using corps::detail::ByteBuffer;
@@ -233,8 +233,7 @@ TEST_CASE("pack: every truncation of a message is refused, and so is every byte 
                                 std::map<int, std::vector<bool>>{{1, {true}}}, Tree{1, {{2, {}}}});
   using Value = std::remove_const_t<decltype(value)>;
   ByteBuffer const all = pack_bytes(value);
-  for (std::size_t size = 0; size < all.size(); ++size)
-    CHECK_THROWS_AS(unpack_bytes<Value>(all.view().first(size)), DecodeError);
+  for (std::size_t size = 0; size < all.size(); ++size) CHECK_THROWS_AS(unpack_bytes<Value>(all.view().first(size)), DecodeError);
   CHECK(unpack_bytes<Value>(all) == value);
   ByteBuffer longer = pack_bytes(value);
   longer.append("", 1);
@@ -248,8 +247,8 @@ TEST_CASE("pack: what no packer writes is refused") {
   CHECK_THROWS_AS(unpack_bytes<std::optional<int>>(bytes_of(2, 0, 0, 0, 0)), DecodeError);
   CHECK_THROWS_AS((unpack_bytes<std::variant<Empty, bool>>(bytes_of(2, 0))), DecodeError);
   CHECK_THROWS_AS((unpack_bytes<std::variant<Empty, bool>>(bytes_of(255, 0))), DecodeError);
-  CHECK_THROWS_WITH_AS(unpack_bytes<std::set<char>>(bytes_of(2, 0, 0, 0, 0, 0, 0, 0, 7, 7)), doctest::Contains("a key comes twice"),
-                       DecodeError);
+  CHECK_THROWS_WITH_AS(unpack_bytes<std::set<char>>(bytes_of(2, 0, 0, 0, 0, 0, 0, 0, 7, 7)),
+                       doctest::Contains("a key comes twice"), DecodeError);
   CHECK_THROWS_AS((unpack_bytes<std::unordered_map<char, bool>>(bytes_of(2, 0, 0, 0, 0, 0, 0, 0, 7, 0, 7, 1))), DecodeError);
   CHECK(unpack_bytes<std::multiset<char>>(bytes_of(2, 0, 0, 0, 0, 0, 0, 0, 7, 7)).size() == 2);
   CHECK(unpack_bytes<Answer>(bytes_of(1)) == Answer::yes);
@@ -282,7 +281,8 @@ TEST_CASE("pack: an error says where") {
     FAIL("no error");
   } catch (DecodeError const& e) {
     CHECK(e.text() ==
-          "cannot unpack at byte 5 of 5: a bool is neither 0 nor 1; the message is damaged, or its sender was built from other types");
+          "cannot unpack at byte 5 of 5: a bool is neither 0 nor 1; the message is damaged, or its sender was built from other "
+          "types");
   }
 }
 

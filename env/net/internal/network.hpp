@@ -133,7 +133,7 @@ class Network {
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // shared with the I/O thread
 };
 
 }  // namespace corps::net

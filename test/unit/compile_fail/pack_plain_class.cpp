@@ -1,4 +1,4 @@
-// expect: corps: this type cannot be packed: it is neither a standard container, nor a plain aggregate, and has no serialize function \(pointers and references never travel\)
+// expect: corps: this type cannot be packed: it is neither a standard container, nor a plain aggregate, and has no serialize
 #include "corps/pack.hpp"
 
 class Closed {

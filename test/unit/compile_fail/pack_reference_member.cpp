@@ -1,4 +1,4 @@
-// expect: corps: this type cannot be packed: unpacking first makes one by its default constructor, and it has none \(or, an aggregate, has a reference
+// expect: corps: this type cannot be packed: unpacking first makes one by its default constructor, and it has none \(or, an
 #include "corps/pack.hpp"
 
 struct View {
