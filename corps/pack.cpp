@@ -40,6 +40,10 @@ bool Unpacker::take_bool() {
   return value == 1;
 }
 
+void Unpacker::take_nothing() {
+  if (take_number<std::uint8_t>() != 0) fail("a byte stands for an empty value, and is not 0");
+}
+
 std::size_t Unpacker::take_count(std::size_t element_bytes_min) {
   auto const count = take_number<std::uint64_t>();
   if (count > bytes_left() / element_bytes_min)

@@ -106,6 +106,8 @@ class Packer final : public cereal::OutputArchive<Packer> {
   void put_number(T value) {
     put(&value, sizeof value);
   }
+  /// What is empty still takes a byte, so that a claimed count of it costs the sender something.
+  void put_nothing() { put_number(std::uint8_t{0}); }
   template <class T>
   void pack_elements(T const& container);
   template <class T>
@@ -208,6 +210,7 @@ class Unpacker final : public cereal::InputArchive<Unpacker> {
     return value;
   }
   bool take_bool();
+  void take_nothing();
   /// A count of elements of which each takes at least `element_bytes_min` bytes.
   std::size_t take_count(std::size_t element_bytes_min);
   template <class T>

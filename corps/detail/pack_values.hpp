@@ -49,7 +49,7 @@ void Packer::pack_known(T const& value) {
     pack_elements(value);
   } else if constexpr (kind == Kind::array) {
     if constexpr (std::tuple_size_v<T> == 0)
-      put_number(std::uint8_t{0});
+      put_nothing();
     else
       pack_elements(value);
   } else if constexpr (kind == Kind::optional) {
@@ -59,7 +59,7 @@ void Packer::pack_known(T const& value) {
     pack_variant(value);
   } else if constexpr (kind == Kind::tuple) {
     if constexpr (std::tuple_size_v<T> == 0)
-      put_number(std::uint8_t{0});
+      put_nothing();
     else
       std::apply([this](auto const&... element) { (this->pack_known(element), ...); }, value);
   } else if constexpr (kind == Kind::duration) {
@@ -98,14 +98,13 @@ void Packer::pack_own(T const& value) {
   enter();
   Base::operator()(value);
   leave();
-  // A type that writes nothing still takes a byte, so that a claimed count of them costs the sender something.
-  if (out_.size() == begin) put_number(std::uint8_t{0});
+  if (out_.size() == begin) put_nothing();
 }
 
 template <class T>
 void Packer::pack_aggregate(T const& value) {
   if constexpr (detail::member_count<T> == 0) {
-    put_number(std::uint8_t{0});
+    put_nothing();
   } else {
     enter();
     detail::visit_members(value, [this](auto const&... member) { (this->pack_known(member), ...); });
@@ -145,7 +144,7 @@ void Unpacker::unpack_known(T& value) {
     unpack_keyed(value);
   } else if constexpr (kind == Kind::array) {
     if constexpr (std::tuple_size_v<T> == 0)
-      take(1);
+      take_nothing();
     else if constexpr (detail::BulkCopied<T>)
       std::memcpy(value.data(), take(sizeof value), sizeof value);
     else
@@ -156,7 +155,7 @@ void Unpacker::unpack_known(T& value) {
     unpack_variant(value);
   } else if constexpr (kind == Kind::tuple) {
     if constexpr (std::tuple_size_v<T> == 0)
-      take(1);
+      take_nothing();
     else
       std::apply([this](auto&... element) { (this->unpack_known(element), ...); }, value);
   } else if constexpr (kind == Kind::duration) {
@@ -240,13 +239,13 @@ void Unpacker::unpack_own(T& value) {
   enter();
   Base::operator()(value);
   leave();
-  if (at_ == begin) take(1);
+  if (at_ == begin) take_nothing();
 }
 
 template <class T>
 void Unpacker::unpack_aggregate(T& value) {
   if constexpr (detail::member_count<T> == 0) {
-    take(1);
+    take_nothing();
   } else {
     enter();
     detail::visit_members(value, [this](auto&... member) { (this->unpack_known(member), ...); });

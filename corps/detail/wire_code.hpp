@@ -21,7 +21,8 @@
 //   ?T   A|B in ()                        optional; variant
 //   {A,B}                                 aggregate, pair, tuple
 //   ^2                                    the second aggregate around this place: how a type that holds itself ends
-//   dur(T,num/den)  time(dur(…))          chrono
+//   dur(T,num/den)                        chrono durations
+//   time(dur(…))  steady(dur(…))          time points, of clocks that may be set and of those that may not
 //   #name                                 a class with its own serialize, by its name: it versions itself
 //   void                                  no result
 
@@ -157,7 +158,7 @@ constexpr void write_code(CodeSink& sink) {
     sink.add_number(T::period::den);
     sink.add(')');
   } else if constexpr (kind == Kind::time_point) {
-    sink.add("time(");
+    sink.add(T::clock::is_steady ? "steady(" : "time(");
     write_code<typename T::duration>(sink);
     sink.add(')');
   } else if constexpr (kind == Kind::own) {

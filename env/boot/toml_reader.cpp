@@ -204,10 +204,11 @@ std::vector<TomlEntry> parse_toml(std::string_view bytes, std::string const& fil
   auto const parsed = toml::parse(bytes);
   if (!parsed) {
     auto const& error = parsed.error();
-    auto const description = error.description();
-    bool const duplicate = description.find("redefine") != std::string_view::npos;
+    std::string_view what = error.description();
+    bool const duplicate = what.find("cannot redefine") != std::string_view::npos;
+    if (duplicate) what.remove_prefix(what.find("cannot redefine"));
     fail(file, error.source().begin.line,
-         fmt::format("{}: {}; correct this line", duplicate ? "duplicate key" : "not valid TOML", printable(description)));
+         fmt::format("{}: {}; correct this line", duplicate ? "duplicate key" : "not valid TOML", printable(what)));
   }
   std::vector<TomlEntry> entries;
   flatten(parsed.table(), {}, file, entries);

@@ -32,7 +32,7 @@ std::condition_variable all_ended;
 struct Exit final : Envelope {
   Exit() : Envelope(EnvelopeKind::control) {}
   void arrive(Cell& cell) override {
-    cell.exiting = true;
+    cell.exiting = !cell.is_port();  // threads end by themselves
     delete this;
   }
   void undeliverable() noexcept override { delete this; }

@@ -10,6 +10,7 @@
 #include "corps/detail/runtime.hpp"
 #include "corps/detail/send.hpp"
 #include "corps/pack.hpp"
+#include "env/host/internal/log.hpp"
 
 namespace corps::net {
 namespace {
@@ -19,6 +20,9 @@ using detail::Request;
 
 constexpr std::int64_t no_deadline_on_wire = -1;
 constexpr std::uint64_t no_answer_wanted = 0;
+constexpr int dials_max = 3;  // in a row, before what waits for the carrier ends
+/// Of each text of an error: so that an error is no way around limits.message.
+constexpr std::size_t error_text_bytes_max = std::size_t{64} << 10;
 
 /// What stands before the arguments of a request.
 struct RequestHead {
@@ -47,6 +51,13 @@ void pack_request(Packer& out, Request const& request, std::uint64_t number) {
   request.pack_arguments(out);
 }
 
+void shorten(std::string& text, std::size_t bytes_max) {
+  constexpr std::string_view mark = " ...";
+  if (text.size() <= bytes_max) return;
+  text.resize(bytes_max - mark.size());
+  text += mark;
+}
+
 /// What packing or unpacking threw, as the error of a call that was not run.
 ErrorInfo packing_failed(std::string_view what) noexcept {
   try {
@@ -68,44 +79,49 @@ ErrorInfo packing_failed(std::string_view what) noexcept {
 // --- calls to the other Env --------------------------------------------------------------------------------------
 
 bool Link::send(std::unique_ptr<Request> request) noexcept {
-  std::unique_lock lock{mutex_};
-  if (!gone_.empty()) {
-    lock.unlock();
-    request.release()->bounce(lost(env_, gone_, Ran::no));
-    return false;
-  }
-  auto const number = request->caller == nullptr ? no_answer_wanted : ++last_number_;
-  Pending message;
+  auto const number = request->caller == nullptr ? no_answer_wanted : 1 + last_number_.fetch_add(1, std::memory_order_relaxed);
+  ByteBuffer frame;
   try {
-    Packer out{message.frame, limits_.message_bytes_max};
+    Packer out{frame, limits_.message_bytes_max};
     pack_request(out, *request, number);
   } catch (...) {
-    auto info = packing_failed("the arguments cannot be packed");
-    lock.unlock();
-    request.release()->bounce(std::move(info));
+    request.release()->bounce(packing_failed("the arguments cannot be packed"));
     return false;
   }
-  auto const queued = connection_ != nullptr ? connection_->queued_bytes() : pending_bytes_;
-  if (queued + message.frame.size() > limits_.in_flight_bytes_max + limits_.message_bytes_max || queued > limits_.in_flight_bytes_max) {
-    lock.unlock();
-    request.release()->bounce(link_full(env_, queued));
-    return false;
+  // What one Worker sends stays in order: it sends one thing at a time, and carrier_up sends what waits before the link is up.
+  std::shared_ptr<Connection> connection;
+  {
+    std::unique_lock lock{mutex_};
+    if (!gone_.empty()) {
+      auto error = lost(env_, gone_, Ran::no);
+      lock.unlock();
+      request.release()->bounce(std::move(error));
+      return false;
+    }
+    connection = connection_;
+    auto const queued = connection != nullptr ? connection->queued_bytes() : unsent_bytes_;
+    if (queued > limits_.in_flight_bytes_max) {
+      lock.unlock();
+      request.release()->bounce(link_full(env_, queued));
+      return false;
+    }
+    if (connection == nullptr) return keep_unsent(number, std::move(frame), std::move(request));
+    if (number != no_answer_wanted) open_.emplace(number, std::move(request));
   }
-  if (number != no_answer_wanted) open_.emplace(number, std::move(request));
-  if (state_ == State::up) {
-    connection_->send(FrameKind::request, message.frame);  // if it is closed, carrier_down follows and ends the call
-    return false;
-  }
-  pending_bytes_ += message.frame.size();
-  pending_.push_back(std::move(message));
-  return state_ == State::idle && std::exchange(state_, State::dialing) == State::idle;
+  auto const sent = connection->send(FrameKind::request, frame);
+  if (sent == SendResult::sent || (sent == SendResult::closed && number != no_answer_wanted)) return false;  // carrier_down ends the call
+  if (number != no_answer_wanted) request = take_open(number);
+  if (request == nullptr) return false;
+  request.release()->bounce(sent == SendResult::closed ? lost(env_, "the connection to it has just closed", Ran::no)
+                                                       : link_full(env_, connection->queued_bytes()));
+  return false;
 }
 
-bool Link::wants_carrier() {
-  std::lock_guard const lock{mutex_};
-  if (state_ != State::idle || !gone_.empty()) return false;
-  state_ = State::dialing;
-  return true;
+bool Link::keep_unsent(std::uint64_t number, ByteBuffer frame, std::unique_ptr<Request> request) {
+  unsent_bytes_ += frame.size();
+  if (number != no_answer_wanted) unsent_calls_.emplace(number, std::move(request));
+  unsent_.push_back({std::move(frame), std::move(request)});
+  return state_ == State::idle && std::exchange(state_, State::dialing) == State::idle;
 }
 
 bool Link::send_control(std::span<std::byte const> bytes) { return reply(FrameKind::control, bytes); }
@@ -193,8 +209,13 @@ void Link::answer(std::unique_ptr<Request> request) noexcept {
   reply(FrameKind::answer, bytes);
 }
 
-void Link::answer_with_error(std::uint64_t call, ErrorInfo const& error) noexcept {
-  if (call == no_answer_wanted) return;
+void Link::answer_with_error(std::uint64_t call, ErrorInfo error) noexcept {
+  if (call == no_answer_wanted)
+    return host::log(host::Level::warn, fmt::format("a request of env {} that wants no answer failed: {}", env_, error.text));
+  auto const bytes_max = std::min(error_text_bytes_max, limits_.message_bytes_max / 4);
+  shorten(error.text, bytes_max);
+  shorten(error.type, bytes_max);
+  while (!error.chain.empty() && error.chain.size() * error.chain.front().size() > bytes_max) error.chain.pop_back();
   ByteBuffer bytes;
   Packer out{bytes};
   out(call, error);
@@ -209,36 +230,26 @@ bool Link::reply(FrameKind kind, std::span<std::byte const> bytes) noexcept {
   }
   if (connection == nullptr) return false;
   auto const sent = connection->send(kind, bytes);
-  if (sent == SendResult::full || sent == SendResult::too_large)
-    connection->close(fmt::format("env {} does not take what it is sent: {} bytes wait", env_, connection->queued_bytes()));
+  if (sent == SendResult::full || sent == SendResult::too_large) {
+    auto const why = fmt::format("env {} does not take what it is sent: {} bytes wait", env_, connection->queued_bytes());
+    host::log(host::Level::error, why);
+    connection->close(why);
+  }
   return sent == SendResult::sent;
 }
 
 // --- the carrier -------------------------------------------------------------------------------------------------
 
-bool Link::admits_carrier_of_peer() {
+bool Link::wants_carrier() {
   std::lock_guard const lock{mutex_};
-  if (!gone_.empty() || state_ == State::up) return false;
-  return state_ != State::dialing || env_ < self_;
-}
-
-void Link::carrier_up(std::shared_ptr<Connection> connection) {
-  std::lock_guard const lock{mutex_};
-  if (state_ == State::up) return connection->close("this Env has another connection to its peer");
-  connection_ = std::move(connection);
-  state_ = State::up;
-  for (auto const& message : std::exchange(pending_, {})) connection_->send(FrameKind::request, message.frame, {}, Flush::later);
-  pending_bytes_ = 0;
-  connection_->flush();
-}
-
-bool Link::carrier_down(Connection& connection, std::string_view) {
-  std::lock_guard const lock{mutex_};
-  if (connection_.get() != &connection) return false;
-  connection_ = nullptr;
-  state_ = State::idle;
-  orphans_.merge(open_);
+  if (state_ != State::idle || !gone_.empty()) return false;
+  state_ = State::dialing;
   return true;
+}
+
+bool Link::dials() {
+  std::lock_guard const lock{mutex_};
+  return state_ == State::dialing;
 }
 
 void Link::await_peer() {
@@ -253,32 +264,108 @@ bool Link::awaits_peer() {
   return true;
 }
 
-void Link::fail_all(std::string const& why, bool for_good) {
-  Open calls;
-  Open never_sent;
+bool Link::may_dial_again() {
+  std::lock_guard const lock{mutex_};
+  return state_ == State::dialing && ++failed_dials_ < dials_max;
+}
+
+bool Link::admits_carrier_of_peer() {
+  std::lock_guard const lock{mutex_};
+  if (!gone_.empty() || state_ == State::up) return false;
+  return state_ != State::dialing || env_ < self_;
+}
+
+bool Link::carrier_up(std::shared_ptr<Connection> connection) {
+  std::lock_guard const lock{mutex_};
+  if (state_ == State::up) {
+    connection->close("this Env has another connection to its peer");
+    return false;
+  }
+  connection_ = std::move(connection);
+  state_ = State::up;
+  failed_dials_ = 0;
+  for (auto const& request : std::exchange(unsent_, {})) connection_->send(FrameKind::request, request.frame, {}, Flush::later);
+  unsent_bytes_ = 0;
+  open_.merge(unsent_calls_);
+  connection_->flush();
+  return true;
+}
+
+bool Link::carrier_down(Connection& connection) {
+  Calls calls;
+  std::string how;
   {
     std::lock_guard const lock{mutex_};
-    if (for_good) gone_ = why;
-    (state_ == State::up ? calls : never_sent).swap(open_);
-    calls.merge(orphans_);
-    pending_.clear();
-    pending_bytes_ = 0;
-    if (state_ != State::up) state_ = State::idle;
+    if (connection_.get() != &connection) return false;
+    connection_ = nullptr;
+    state_ = State::idle;
+    orphans_.merge(open_);
+    if (!gone_.empty()) calls.swap(orphans_);
+    how = gone_;
   }
-  for (auto& [number, request] : never_sent) request.release()->bounce(lost(env_, why, Ran::no));
-  end_lost(std::move(calls), why);
+  end_lost(std::move(calls), how);
+  return true;
+}
+
+// --- what cannot be answered any more ----------------------------------------------------------------------------
+
+void Link::take_unsent(Calls& calls, std::vector<Unsent>& frames) {
+  calls.swap(unsent_calls_);
+  frames.swap(unsent_);
+  unsent_bytes_ = 0;
+  failed_dials_ = 0;
+  state_ = State::idle;
+}
+
+void Link::fail_unsent(std::string const& why) {
+  Calls calls;
+  std::vector<Unsent> frames;
+  {
+    std::lock_guard const lock{mutex_};
+    if (state_ == State::up) return;
+    take_unsent(calls, frames);
+  }
+  end_unsent(std::move(calls), std::move(frames), why);
+}
+
+bool Link::env_ended(std::string const& why) {
+  Calls calls;
+  Calls sent;
+  std::vector<Unsent> frames;
+  {
+    std::lock_guard const lock{mutex_};
+    gone_ = why;
+    if (state_ == State::up) return true;
+    take_unsent(calls, frames);
+    sent.swap(orphans_);
+  }
+  end_unsent(std::move(calls), std::move(frames), why);
+  end_lost(std::move(sent), why);
+  return false;
 }
 
 void Link::give_up(std::string const& why) {
-  Open calls;
+  Calls calls;
+  std::string cause = why;
   {
     std::lock_guard const lock{mutex_};
     calls.swap(orphans_);
+    if (!gone_.empty()) {
+      cause = gone_;
+      calls.merge(open_);
+      if (connection_ != nullptr) connection_->close(gone_);  // somebody else holds its other end
+    }
   }
-  end_lost(std::move(calls), why);
+  end_lost(std::move(calls), cause);
 }
 
-void Link::end_lost(Open calls, std::string const& why) const noexcept {
+void Link::end_unsent(Calls calls, std::vector<Unsent> frames, std::string const& why) const noexcept {
+  for (auto& [number, request] : calls) request.release()->bounce(lost(env_, why, Ran::no));
+  for (auto& unsent : frames)
+    if (unsent.tell != nullptr) unsent.tell.release()->bounce(lost(env_, why, Ran::no));
+}
+
+void Link::end_lost(Calls calls, std::string const& why) const noexcept {
   for (auto& [number, request] : calls) request.release()->bounce(lost(env_, why, Ran::maybe));
 }
 

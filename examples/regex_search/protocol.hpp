@@ -23,13 +23,14 @@ inline constexpr std::size_t part_bytes_max = std::size_t{1} << 20;
 /// Hits in one answer. The rest of the answer is room for the problems of one job.
 inline constexpr std::size_t part_text_bytes_max = part_bytes_max - (std::size_t{256} << 10);
 /// A request that has read this much ends with a cursor, so that a huge file without hits stays within the deadline.
-inline constexpr std::size_t part_read_bytes_max = std::size_t{128} << 20;
+inline constexpr std::size_t part_read_bytes_max = std::size_t{16} << 20;
 /// Files in one job, and the bytes of their paths together (a single longer path makes a job of its own).
 inline constexpr std::size_t job_files_max = 64;
 inline constexpr std::size_t job_path_bytes_max = std::size_t{64} << 10;
 /// Jobs handed out and not yet written: each may hold one Part at the asking side.
 inline constexpr std::size_t jobs_in_flight_max = 48;
 
+static_assert(part_read_bytes_max >= 4 * line_bytes_max, "a request must get further than the line it begins in");
 static_assert(part_text_bytes_max > 0 && part_text_bytes_max < part_bytes_max);
 static_assert(job_path_bytes_max + job_files_max * 1024 <= part_bytes_max - part_text_bytes_max,
               "the problems of a job (its paths, each with a reason) must fit beside the hits");

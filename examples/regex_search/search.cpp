@@ -42,17 +42,17 @@ corps::Task<> Search::drive(std::size_t index) {
     if (!work) break;
     auto answer = lane.searcher.call<&Searcher::search>(running_.at(work->job).job, work->from);
     std::string lost;
+    std::string failed;
     try {
       auto part = co_await answer;
       take_in(*work, std::move(part), lane.searcher.address().env);
-    } catch (corps::RemoteError const& error) {  // the job itself cannot be done
-      report({{running_.at(work->job).job.files.front(), error.what()}});
-      running_.erase(work->job);
-      output_.give_up(work->job);
-    } catch (corps::Error const& error) {
+    } catch (corps::WorkerLost const& error) {
       lost = error.what();
+    } catch (corps::Error const& error) {  // the job itself cannot be done
+      failed = error.what();
     }
     if (!lost.empty()) lose(index, *work, lost);
+    if (!failed.empty()) give_up(work->job, failed);
     show();
     start_idle_drivers();
   }
@@ -125,7 +125,18 @@ void Search::lose(std::size_t index, Work const& work, std::string const& why) {
     terminal_.say(progress_.clear());
     terminal_.say("regex_search: a Searcher is lost, the others go on: " + why + "\n");
   }
-  again_.push_front(work);
+  if (++running_.at(work.job).losses < losses_per_job_max)
+    again_.push_front(work);
+  else
+    give_up(work.job, why);
+}
+
+void Search::give_up(std::uint64_t job, std::string const& why) {
+  std::vector<FileProblem> problems;
+  for (auto const& file : running_.at(job).job.files) problems.push_back({file, "not searched to its end: " + why});
+  report(problems);
+  running_.erase(job);
+  output_.give_up(job);
 }
 
 void Search::report(std::vector<FileProblem> const& problems) {

@@ -46,6 +46,8 @@ class Search {
  private:
   /// Enough for a Searcher to have the next request when it has answered one.
   static constexpr std::size_t drivers_per_searcher = 3;
+  /// A job that so many Searchers were lost with is left out: it may be what ends them.
+  static constexpr int losses_per_job_max = 3;
 
   struct Lane {
     corps::Name<Searcher> searcher;
@@ -59,6 +61,7 @@ class Search {
   struct Running {
     Job job;
     Cursor next;
+    int losses = 0;  // of Searchers that had it
   };
 
   corps::Task<> drive(std::size_t lane);
@@ -67,6 +70,7 @@ class Search {
   bool walk_on();
   void take_in(Work const& work, Part part, corps::EnvId env);
   void lose(std::size_t lane, Work const& work, std::string const& why);
+  void give_up(std::uint64_t job, std::string const& why);
   void report(std::vector<FileProblem> const& problems);
   void show();
   std::chrono::microseconds elapsed() const;

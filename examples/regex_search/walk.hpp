@@ -62,8 +62,8 @@ class Names {
 /// A directory or entry that cannot be read is a problem and the walk goes on. So is a directory that is its own ancestor (a bind
 /// mount), and a path longer than the system opens (PATH_MAX, 4,095 bytes).
 ///
-/// Memory: about twice names_bytes_max at most, whatever the tree. A directory with more names than names_bytes_max / 2 holds (about
-/// 250,000 of 24 bytes) is read again for each further run of them, so a million names take a few readings.
+/// Memory: about twice names_bytes_max at most, whatever the tree. A directory with more names than names_bytes_max / 2 holds
+/// (about 250,000 of 24 bytes) is read again for each further run of them, so a million names take a few readings.
 ///
 /// Threads: one Walk serves one thread at a time. Files are not opened. Blocks for the time the file system takes.
 class Walk {

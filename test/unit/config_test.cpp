@@ -437,4 +437,9 @@ TEST_CASE("config: the reference lists exactly the keys there are") {
   auto const end = document.find("\n\n", begin);
   REQUIRE(end != std::string::npos);
   CHECK(document.substr(begin, end + 1 - begin) == table);
+
+  auto const example = document.find("```toml\n") + 8;
+  auto const loaded = load_text(document.substr(example, document.find("```", example) - example));
+  CHECK(loaded.settings.limits.request_timeout == 90s);
+  CHECK(loaded.config.get<int>("searchers_per_env") == 2);
 }

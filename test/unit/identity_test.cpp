@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <set>
@@ -78,6 +79,9 @@ TEST_CASE("identity: codes say what can be seen in the bytes") {
   CHECK(wire_code<std::multiset<int>>() == "<i32*>");
   CHECK(wire_code<std::map<int, std::optional<bool>>>() == "<i32:?bool>");
   CHECK(wire_code<std::variant<int, std::string>>() == "(i32|str)");
+  CHECK(wire_code<std::chrono::milliseconds>() == "dur(i64,1/1000)");
+  CHECK(wire_code<std::chrono::sys_seconds>() == "time(dur(i64,1/1))");
+  CHECK(wire_code<std::chrono::steady_clock::time_point>() == "steady(dur(i64,1/1000000000))");
   CHECK(wire_code<Tree>() == "{i32,[^1]}");
   CHECK(wire_code<std::pair<Tree, Tree>>() == "{{i32,[^1]},{i32,[^1]}}");
   CHECK(wire_code<Even>() == "{[{<i32:^2>}]}");

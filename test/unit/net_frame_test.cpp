@@ -46,8 +46,7 @@ TEST_CASE("frame: frames are the same however the stream is cut") {
   std::string const large(10'000, 'x');
   auto const stream = joined({frame_bytes(FrameKind::request, bytes_of("one")), frame_bytes(FrameKind::answer, {}),
                               frame_bytes(FrameKind::control, bytes_of(large)), frame_bytes(FrameKind::error, bytes_of("e"))});
-  Read const expected{
-      {FrameKind::request, "one"}, {FrameKind::answer, ""}, {FrameKind::control, large}, {FrameKind::error, "e"}};
+  Read const expected{{FrameKind::request, "one"}, {FrameKind::answer, ""}, {FrameKind::control, large}, {FrameKind::error, "e"}};
   for (std::size_t const step : {1, 2, 3, 7, 8, 9, 11, 64, 1000, 4096, 100'000}) {
     CAPTURE(step);
     FrameReader reader(Phase::established, 1 << 20);
@@ -59,12 +58,14 @@ TEST_CASE("frame: frames are the same however the stream is cut") {
 
 TEST_CASE("frame: every kind in every phase") {
   using P = Phase;
-  std::set<std::pair<Phase, unsigned>> const legal{
-      {P::established, 1},          {P::established, 2},           {P::established, 3},           {P::established, 4},
-      {P::established, 5},          {P::server_awaits_hello, 16},  {P::server_awaits_proof, 18},  {P::client_awaits_challenge, 17},
-      {P::client_awaits_accept, 19}, {P::client_awaits_challenge, 20}, {P::client_awaits_accept, 20}};
-  for (auto const phase : {P::server_awaits_hello, P::server_awaits_proof, P::client_awaits_challenge, P::client_awaits_accept,
-                           P::established}) {
+  std::set<std::pair<Phase, unsigned>> const legal{{P::established, 1},           {P::established, 2},
+                                                   {P::established, 3},           {P::established, 4},
+                                                   {P::established, 5},           {P::server_awaits_hello, 16},
+                                                   {P::server_awaits_proof, 18},  {P::client_awaits_challenge, 17},
+                                                   {P::client_awaits_accept, 19}, {P::client_awaits_challenge, 20},
+                                                   {P::client_awaits_accept, 20}};
+  for (auto const phase :
+       {P::server_awaits_hello, P::server_awaits_proof, P::client_awaits_challenge, P::client_awaits_accept, P::established}) {
     for (unsigned kind = 0; kind < 256; ++kind) {
       CAPTURE(static_cast<int>(phase));
       CAPTURE(kind);
@@ -79,8 +80,8 @@ TEST_CASE("frame: every kind in every phase") {
 }
 
 TEST_CASE("frame: flags and reserved bytes must be zero") {
-  for (auto const& stream : {frame_bytes(0, 1, {}, 1), frame_bytes(0, 1, {}, 0x80), frame_bytes(0, 1, {}, 0, 1),
-                             frame_bytes(0, 1, {}, 0, 0x8000)}) {
+  for (auto const& stream :
+       {frame_bytes(0, 1, {}, 1), frame_bytes(0, 1, {}, 0x80), frame_bytes(0, 1, {}, 0, 1), frame_bytes(0, 1, {}, 0, 0x8000)}) {
     for (std::size_t const step : {1, 100}) {
       FrameReader reader(Phase::established, 1 << 20);
       CHECK(read_all(reader, stream, step).empty());

@@ -75,7 +75,8 @@ TEST_CASE("garbage: bytes that are no Corps are closed without an answer") {
   Attacked attacked;
   host::SeededRandom random(7);
   std::vector<Bytes> all{bytes_of("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
-                         bytes_of(std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11)), Bytes(100'000), Bytes{std::byte{0}}};
+                         bytes_of(std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11)), Bytes(100'000),
+                         Bytes{std::byte{0}}};
   for (std::size_t const size : {1, 8, 100, 5000}) {
     Bytes bytes(size);
     random.fill(bytes);
@@ -152,6 +153,7 @@ TEST_CASE("garbage: frames of a peer that has proved itself") {
     }
     attacked.check_bystander();
   }
+  std::lock_guard const lock(attacked.victim.mutex);
   CHECK(std::ranges::all_of(attacked.victim.frames, [](auto const& frame) { return frame.payload == "still there?"; }));
 }
 
@@ -168,6 +170,7 @@ TEST_CASE("garbage: a claimed length takes no memory") {
   CHECK(virtual_bytes() < before + (std::size_t{128} << 20));
   for (auto const& peer : peers) peer->close();
   CHECK(attacked.victim.wait([&] { return attacked.victim.closed.size() == peers.size(); }));
+  std::lock_guard const lock(attacked.victim.mutex);
   for (auto const& [connection, reason] : attacked.victim.closed) {
     CHECK(reason == "connection closed by peer in the middle of a frame");
   }
@@ -211,8 +214,8 @@ TEST_CASE("garbage: a client that ends at every offset of a valid exchange") {
   attacked.check_bystander();
   // The limiter passes ten lines a second and counts the others: one each for all that did not finish the handshake.
   CHECK(attacked.lines() <= handshake_size);
-  CHECK(attacked.victim.connections.size() == opened);
   std::lock_guard const lock(attacked.victim.mutex);
+  CHECK(attacked.victim.connections.size() == opened);
   CHECK(std::ranges::count(attacked.victim.frames, "the request", &Node::Received::payload) == 1);
 }
 
@@ -286,6 +289,7 @@ TEST_CASE("garbage: a recorded exchange opens nothing when it is played again") 
   REQUIRE(second.read_to_end(1s));
   attacked.check_line(before, "wrong secret: env 5, epoch 1 is claimed, not proved");
   attacked.check_bystander();
+  std::lock_guard const lock(attacked.victim.mutex);
   CHECK(attacked.victim.connections.size() == 2);
 }
 
@@ -340,6 +344,7 @@ TEST_CASE("garbage: without free descriptors accepting pauses and then goes on")
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &usual) == 0);
   CHECK(connected);
   CHECK(told);
+  CHECK(attacked.lines() == before + 1);  // it does not spin
   CHECK(attacked.victim.lines.back().find("Too many open files; accepting pauses for 100 ms") != std::string::npos);
   RawSocket socket(std::move(own));
   CHECK(authenticate(socket, identity_of(6), {0, 1}));

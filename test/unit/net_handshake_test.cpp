@@ -38,7 +38,8 @@ State feed(Handshake& to, Bytes const& bytes) {
 
 // Both sides of one handshake; env 1 dials env 0.
 struct Pair {
-  explicit Pair(std::uint64_t seed = 1, Identity client_is = identity(1), Identity server_is = identity(0), Peer expected = {0, 1})
+  explicit Pair(std::uint64_t seed = 1, Identity client_is = identity(1), Identity server_is = identity(0),
+                Peer expected = {0, 1})
       : client_identity(client_is),
         server_identity(server_is),
         random(seed),
@@ -91,7 +92,15 @@ TEST_CASE("handshake: two Envs of one Corps prove themselves to each other") {
   CHECK(pair.sent_by_server[0].size() == 8 + 8 + 60);
   CHECK(pair.sent_by_client[1].size() == 8 + 32);
   CHECK(pair.sent_by_server[1].size() == 8 + 32);
-  CHECK(hex(pair.sent_by_client[0]).starts_with("89434f5250530d0a" "3c000000" "10" "00" "0000" "0100" "0100" "c0c0"));
+  CHECK(hex(pair.sent_by_client[0])
+            .starts_with("89434f5250530d0a"
+                         "3c000000"
+                         "10"
+                         "00"
+                         "0000"
+                         "0100"
+                         "0100"
+                         "c0c0"));
 }
 
 TEST_CASE("handshake: the secret is in nothing that is sent") {
@@ -161,8 +170,9 @@ TEST_CASE("handshake: a flipped bit anywhere ends it") {
 }
 
 TEST_CASE("handshake: bytes that are no Corps get no answer") {
-  std::string const texts[] = {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),
-                               std::string(64, '\0'), "\x89PNG\r\n\x1a\n"};
+  std::string const texts[] = {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                               std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11), std::string(64, '\0'),
+                               "\x89PNG\r\n\x1a\n"};
   for (auto const& text : texts) {
     CAPTURE(text);
     Pair pair;
@@ -268,8 +278,8 @@ TEST_CASE("handshake: versions") {
     char const* reason;
   };
   for (auto const& [lowest, highest, reason] :
-       {Case{2, 3, "version mismatch: the peer speaks 2 to 3, this process 1"}, Case{0, 0, "version mismatch: the peer speaks 0, this process 1"},
-        Case{3, 1, "hello with an empty range of versions"}}) {
+       {Case{2, 3, "version mismatch: the peer speaks 2 to 3, this process 1"},
+        Case{0, 0, "version mismatch: the peer speaks 0, this process 1"}, Case{3, 1, "hello with an empty range of versions"}}) {
     Pair pair;
     auto hello = pair.client.output();
     put_number(hello.data() + 16, lowest);

@@ -393,17 +393,17 @@ TEST_CASE("network: the next endpoint is tried") {
 
 TEST_CASE("network: where it does not listen") {
   Node node(identity_of(0));
-  auto const error = [&](std::string const& text) {
-    return config_error_of([&] { node.network.listen({Endpoint{text}}); });
-  };
+  auto const error = [&](std::string const& text) { return config_error_of([&] { node.network.listen({Endpoint{text}}); }); };
   auto const taken = node.network.listen({Endpoint{"tcp:127.0.0.1:0"}}).at(0).text;
-  CHECK(error(taken) == "cannot listen on " + taken +
-                            ": Address already in use; another program uses this port: stop it, or set another port (0 lets the system choose)");
+  CHECK(error(taken) ==
+        "cannot listen on " + taken +
+            ": Address already in use; another program uses this port: stop it, or set another port (0 lets the system choose)");
   auto const name = node.listen().text;
-  CHECK(error(name) == "cannot listen on " + name +
-                           ": Address already in use; another process uses this name: stop it, or boot again");
+  CHECK(error(name) ==
+        "cannot listen on " + name + ": Address already in use; another process uses this name: stop it, or boot again");
   for (std::string const text : {"tcp:0.0.0.0:80", "tcp:192.0.2.1:80", "tcp:[::]:80", "tcp:[2001:db8::1]:80"}) {
-    CHECK(error(text) == "\"" + text + "\" is not a loopback address; links beyond this host need TLS: use tcp:127.0.0.1:80 or tcp:[::1]:80");
+    CHECK(error(text) ==
+          "\"" + text + "\" is not a loopback address; links beyond this host need TLS: use tcp:127.0.0.1:80 or tcp:[::1]:80");
   }
   for (std::string const text :
        {"", "tcp:", "tcp:127.0.0.1", "tcp:127.0.0.1:", "tcp:127.0.0.1:x", "tcp:127.0.0.1:65536", "tcp:127.0.0.1:-1",

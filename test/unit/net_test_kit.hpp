@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -109,7 +110,7 @@ class Node : public Events {
   };
 
   std::function<bool(Peer const&)> admits = [](Peer const&) { return true; };
-  bool answers = false;  // echoes requests
+  std::atomic<bool> answers = false;  // echoes requests
 
   std::mutex mutex;
   std::condition_variable changed;

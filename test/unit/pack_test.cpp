@@ -3,13 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <limits>
 #include <list>
 #include <map>
-#include <new>
+#include <memory>
 #include <set>
 #include <string>
 #include <tuple>
@@ -76,6 +75,25 @@ struct Thrower {
     archive(zero);
   }
   int zero = 0;
+};
+
+std::size_t bytes_allocated = 0;
+/// Counts what containers ask for.
+template <class T>
+struct Counting {
+  using value_type = T;
+  Counting() = default;
+  template <class U>
+  Counting(Counting<U> const&) {}
+  T* allocate(std::size_t count) {
+    bytes_allocated += count * sizeof(T);
+    return std::allocator<T>().allocate(count);
+  }
+  void deallocate(T* memory, std::size_t count) { std::allocator<T>().deallocate(memory, count); }
+  bool operator==(Counting const&) const = default;
+};
+struct Wide {
+  std::array<std::optional<std::array<std::uint64_t, 64>>, 4> parts;  // 4 bytes packed, over 2000 in memory
 };
 
 Tree chain(int levels) {
@@ -228,6 +246,25 @@ TEST_CASE("pack: a claimed count is checked against the bytes that are there") {
   }
 }
 
+TEST_CASE("pack: memory follows the bytes that came, not what they claim") {
+  for (int shift = 32; shift < 64; ++shift) {
+    ByteBuffer in = count_of(std::uint64_t{1} << shift);
+    in.append("few bytes", 9);
+    bytes_allocated = 0;
+    CHECK_THROWS_AS((unpack_bytes<std::vector<std::uint64_t, Counting<std::uint64_t>>>(in)), DecodeError);
+    CHECK_THROWS_AS((unpack_bytes<std::vector<Hit, Counting<Hit>>>(in)), DecodeError);
+    CHECK_THROWS_AS((unpack_bytes<std::deque<bool, Counting<bool>>>(in)), DecodeError);
+    CHECK(bytes_allocated < 4096);  // what an empty deque has
+  }
+  // A count that the bytes could hold, of elements much larger in memory than packed: room is made as they come.
+  ByteBuffer in = count_of(100'000);
+  std::vector<std::byte> const filler(400'000, std::byte{2});  // not one of them is an element
+  in.append(filler.data(), filler.size());
+  bytes_allocated = 0;
+  CHECK_THROWS_AS((unpack_bytes<std::vector<Wide, Counting<Wide>>>(in)), DecodeError);
+  CHECK(bytes_allocated < 16'384);
+}
+
 TEST_CASE("pack: every truncation of a message is refused, and so is every byte too many") {
   auto const value = std::tuple(Hit{"f", 1, "t"}, std::optional<int>(3), std::variant<int, std::string>("v"),
                                 std::map<int, std::vector<bool>>{{1, {true}}}, Tree{1, {{2, {}}}});
@@ -252,6 +289,8 @@ TEST_CASE("pack: what no packer writes is refused") {
   CHECK_THROWS_AS((unpack_bytes<std::unordered_map<char, bool>>(bytes_of(2, 0, 0, 0, 0, 0, 0, 0, 7, 0, 7, 1))), DecodeError);
   CHECK(unpack_bytes<std::multiset<char>>(bytes_of(2, 0, 0, 0, 0, 0, 0, 0, 7, 7)).size() == 2);
   CHECK(unpack_bytes<Answer>(bytes_of(1)) == Answer::yes);
+  CHECK_THROWS_AS(unpack_bytes<Empty>(bytes_of(1)), DecodeError);
+  CHECK_THROWS_AS(unpack_bytes<std::tuple<>>(bytes_of(1)), DecodeError);
 }
 
 TEST_CASE("pack: values may lie 64 levels deep in one another, and no deeper") {

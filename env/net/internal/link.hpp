@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,35 +26,40 @@ class Link final : public detail::Origin {
  public:
   Link(EnvId self, EnvId env, LinkLimits limits) : self_(self), env_(env), limits_(limits) {}
 
-  enum class State : std::uint8_t {
-    idle,     // no carrier, none wanted
-    dialing,  // this side makes one
-    awaiting, // the other side makes one
-    up,
-  };
-
   EnvId env() const noexcept { return env_; }
 
   /// Takes a request over. True: the caller must see to it that a carrier is made.
   bool send(std::unique_ptr<detail::Request> request) noexcept;
-  /// True if the caller is the one to make a carrier now.
-  bool wants_carrier();
   bool send_control(std::span<std::byte const> bytes);
   /// The answer to a request that came over this link. Dropped when the caller's Env is gone.
   void answer(std::unique_ptr<detail::Request> request) noexcept override;
 
-  /// The tie-break of two Envs that dial each other: the lower number's carrier stands.
-  bool admits_carrier_of_peer();
-  void carrier_up(std::shared_ptr<Connection> connection);
-  /// The carrier is gone: open calls end, with how the Env ended once that is known, at the latest when `give_up` is called.
-  /// False if it was not the one in use.
-  bool carrier_down(Connection& connection, std::string_view reason);
-  /// The peer dials already: wait for that.
+  // The carrier; on the I/O thread, but for wants_carrier. Two Envs may dial each other at the same moment; the carrier of the
+  // lower number stands. A link that is dialing or up refuses the peer's carrier, unless the peer wins.
+
+  /// True if the caller is the one to make a carrier now. Any thread.
+  bool wants_carrier();
+  /// Whether this side still has to make a carrier: meanwhile the peer may have.
+  bool dials();
+  /// The peer says that it makes one already: wait for that.
   void await_peer();
+  /// The time to wait for the peer's carrier is over. True: dial again.
   bool awaits_peer();
-  /// No carrier could be made, or the Env has ended: everything open ends with WorkerLost.
-  void fail_all(std::string const& why, bool for_good);
-  /// Ends the calls of a carrier that is gone, if nobody said yet why it went.
+  /// Whether to dial once more after a failure.
+  bool may_dial_again();
+  bool admits_carrier_of_peer();
+  /// False: there is one already, and this one is closed.
+  bool carrier_up(std::shared_ptr<Connection> connection);
+  /// The carrier is gone: what was sent over it ends, with how the Env ended once that is known, at the latest when `give_up` is
+  /// called. False if it was not the one in use.
+  bool carrier_down(Connection& connection);
+
+  /// No carrier can be made: what waits for one ends; it was not run.
+  void fail_unsent(std::string const& why);
+  /// The Env has ended: every call ends, and later ones at once. True: what it sent before is still being read, and the caller must
+  /// call `give_up` in a while.
+  bool env_ended(std::string const& why);
+  /// Ends the calls of a carrier that is gone, and of an Env that is.
   void give_up(std::string const& why);
 
   // Frames of the peer; on the I/O thread. Throws DecodeError for bytes no honest peer sends.
@@ -62,29 +68,43 @@ class Link final : public detail::Origin {
   void on_error(std::span<std::byte const> payload);
 
  private:
-  using Open = std::unordered_map<std::uint64_t, std::unique_ptr<detail::Request>>;
+  enum class State : std::uint8_t {
+    idle,      // no carrier, none wanted
+    dialing,   // this side makes one
+    awaiting,  // the other side makes one
+    up,
+  };
+  using Calls = std::unordered_map<std::uint64_t, std::unique_ptr<detail::Request>>;
 
-  struct Pending {  // packed, waiting for the carrier
+  /// A packed request that waits for the carrier.
+  struct Unsent {
     detail::ByteBuffer frame;
+    std::unique_ptr<detail::Request> tell;  // null for a call, which is among the unsent calls
   };
 
+  bool keep_unsent(std::uint64_t number, detail::ByteBuffer frame, std::unique_ptr<detail::Request> request);
   std::unique_ptr<detail::Request> take_open(std::uint64_t number);
-  void end_lost(Open calls, std::string const& why) const noexcept;
-  void answer_with_error(std::uint64_t call, ErrorInfo const& error) noexcept;
+  void take_unsent(Calls& calls, std::vector<Unsent>& frames);
+  void end_unsent(Calls calls, std::vector<Unsent> frames, std::string const& why) const noexcept;
+  void end_lost(Calls calls, std::string const& why) const noexcept;
+  void answer_with_error(std::uint64_t call, ErrorInfo error) noexcept;
   bool reply(FrameKind kind, std::span<std::byte const> bytes) noexcept;
 
   EnvId self_;
   EnvId env_;
   LinkLimits limits_;
+  std::atomic<std::uint64_t> last_number_{0};
+
   std::mutex mutex_;
   State state_ = State::idle;
-  std::string gone_;  // how the Env ended
+  int failed_dials_ = 0;  // in a row
+  std::string gone_;      // how the Env ended
   std::shared_ptr<Connection> connection_;
-  std::vector<Pending> pending_;
-  std::size_t pending_bytes_ = 0;
-  std::uint64_t last_number_ = 0;
-  Open open_;
-  Open orphans_;  // open when the carrier went, waiting for the word how the Env ended
+  std::vector<Unsent> unsent_;
+  std::size_t unsent_bytes_ = 0;
+  Calls unsent_calls_;
+  Calls open_;     // sent over the carrier in use
+  Calls orphans_;  // sent over one that is gone; they wait for the word how the Env ended
 };
 
 }  // namespace corps::net
