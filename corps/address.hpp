@@ -14,7 +14,7 @@ using EnvId = std::uint32_t;
 enum class ConcId : std::uint64_t { none = 0 };
 
 /// Ids that mean the same in every Env.
-inline constexpr ConcId env_mgr_id{1};      // the Conc that runs an Env
+inline constexpr ConcId env_mgr_id{1};      // whoever runs an Env: creations go there
 inline constexpr ConcId corps_front_id{2};  // in Env 0: the Conc that fronts the Corps
 
 /// Logical address of a Worker inside its Corps. An address, not a permission.

@@ -67,7 +67,7 @@ std::unique_ptr<BootedCorps> boot_app(AppRecord const& app, struct BootRequest c
 /// the Envs, makes the front, and returns when the Corps has ended. Call it from `main`, once, and do nothing costly
 /// before: every Env is a process that runs the same `main` up to here.
 /// Returns the exit code: what `stop` was given; 2 for a wrong command line, 3 for a wrong config, 1 for a Corps that
-/// failed, 128 + the number of the signal that ended it.
+/// failed, 10 for a program of which two methods have one identity, 128 + the number of the signal that ended it.
 template <class App>
 int run(int argc, char** argv) {
   return detail::run_app(detail::app_record<App>(), argc, argv);
@@ -85,7 +85,7 @@ template <class App>
 class Booted {
  public:
   explicit Booted(std::unique_ptr<detail::BootedCorps> corps) : corps_(std::move(corps)) {}
-  /// The front. Any thread may call it.
+  /// The front. Any thread may call it; after `stop` the calls end with WorkerLost.
   Name<App> name() const noexcept { return Name<App>{ConcAddr{0, corps_front_id}}; }
   /// Stops the Corps and returns its exit code; again: the same.
   int stop() noexcept { return corps_->stop(); }
@@ -102,7 +102,7 @@ struct BootRequest {
 
 /// Starts a Corps whose Env 0 is this process, and returns when its front is made. Throws ConfigError, and what the
 /// front's constructor threw as RemoteError. One Corps a process. With several Envs, call it early in `main`: in the
-/// processes of the other Envs, which run the same `main`, it does not return.
+/// processes of the other Envs, which run the same `main`, it does not return. Signals are the program's own business.
 template <class App>
 Booted<App> boot(BootOptions const& options = {}) {
   return Booted<App>{detail::boot_app(detail::app_record<App>(), detail::BootRequest{options})};

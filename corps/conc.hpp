@@ -46,7 +46,8 @@ class Conc {
 
   /// Runs before the first request is served. If it throws, the object ends and its creation with it.
   virtual Task<> on_start();
-  /// The object's own activity: begun after on_start, it goes on beside the requests, each at the other's awaits.
+  /// The object's own activity: begun after on_start, it goes on beside the requests, each at the other's awaits. If it throws,
+  /// that is logged and the object ends.
   virtual Task<> on_main();
   /// The last turn, just before the destructor: for what needs a whole object. Must not wait.
   virtual void on_exit() noexcept {}

@@ -79,7 +79,11 @@ ErrorInfo describe_thrown(std::exception_ptr const& thrown) noexcept {
   } catch (std::exception const& error) {
     return {Errc::remote, Ran::yes, error.what(), type_of(&typeid(error)), {}};
   } catch (...) {
-    return {Errc::remote, Ran::yes, "it is not a std::exception, so it has no text", type_of(abi::__cxa_current_exception_type()), {}};
+    return {Errc::remote,
+            Ran::yes,
+            "it is not a std::exception, so it has no text",
+            type_of(abi::__cxa_current_exception_type()),
+            {}};
   }
 }
 

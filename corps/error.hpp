@@ -32,7 +32,7 @@ struct ErrorInfo {
   Ran ran = Ran::yes;
   std::string text;                // what happened, where, and what to do
   std::string type;                // of RemoteError: the class of the exception that was thrown
-  std::vector<std::string> chain;  // the calls the error came through, innermost first: "Class::method at env/id"
+  std::vector<std::string> chain;  // the calls it came through, innermost first: "Class::method at env 3, conc 17.1"
 };
 
 /// Base of every error that a Future, a Name or the runtime itself reports.

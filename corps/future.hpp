@@ -23,12 +23,12 @@ struct FutureMaker;
 ///   auto hits = searcher.call<&Searcher::search>(file).get();      // on a plain thread: blocks
 ///
 /// Threads: belongs to the Worker, or the plain thread, that made the call; waiting for it elsewhere throws
-/// std::logic_error. Dropping a Future does not stop the call. The value can be taken once.
+/// std::logic_error, and it must be dropped there too. Dropping a Future does not stop the call. The value can be taken once.
 template <class T>
 class [[nodiscard("dropping a Future does not stop the call; use tell for a call that wants no answer")]] Future {
  public:
   Future() noexcept = default;
-  Future(Future&& other) noexcept : reply_(std::exchange(other.reply_, nullptr)) {}
+  Future(Future && other) noexcept : reply_(std::exchange(other.reply_, nullptr)) {}
   Future& operator=(Future&& other) noexcept {
     std::swap(reply_, other.reply_);
     return *this;
@@ -40,41 +40,46 @@ class [[nodiscard("dropping a Future does not stop the call; use tell for a call
   /// Whether there is a call whose result was not taken yet.
   bool valid() const noexcept { return reply_ != nullptr; }
 
-  /// Whether `get` and `co_await` would not wait.
-  bool ready() const {
-    if (detail::ended(reply_)) return true;
-    detail::wait_for(*reply_, detail::no_wait);
-    return detail::ended(reply_);
-  }
+  /// Whether `get` would not wait.
+  bool ready() const { return detail::look_for(detail::checked(reply_)); }
 
-  /// Blocks until the call has ended; its value, or throws its error. In a Conc prefer co_await: a blocked thread
-  /// serves nobody else.
+  /// Blocks until the call has ended; its value, or throws its error. In a Conc prefer co_await: while one blocks, a spare
+  /// thread takes over for the others (at `limits.spare_threads` it throws Overloaded, and the Future stays valid), and the
+  /// Conc's own Tasks that wait for answers go on inside the get().
   T get() {
     detail::wait_for(detail::checked(reply_), detail::never_ns);
-    return await_resume();
+    return take();
   }
 
   /// As get(), but gives up after `limit` with Timeout; the call goes on and the Future stays valid.
   T get(std::chrono::nanoseconds limit) {
     detail::wait_for(detail::checked(reply_), detail::deadline_after(detail::now_ns(), limit.count()));
     if (!reply_->ended()) detail::not_yet(*reply_, limit);
-    return await_resume();
+    return take();
   }
 
-  // Awaiting, in a Task of the Worker that made the call.
-  bool await_ready() const { return detail::ended(reply_); }
-  void await_suspend(std::coroutine_handle<> awaiting) { detail::await(*reply_, awaiting); }
-  T await_resume() {
-    Future const taken{std::move(*this)};
-    detail::Reply<T>& reply = *taken.reply_;
-    if (auto const* error = reply.failure()) throw_error(*error);
-    if constexpr (!std::is_void_v<T>) return std::move(*reply.result);
+  /// Awaiting, in a Task of the Worker that made the call.
+  auto operator co_await() noexcept {
+    struct Awaiter {
+      bool await_ready() const { return detail::checked(future.reply_).ended(); }
+      void await_suspend(std::coroutine_handle<> awaiting) const { detail::await(*future.reply_, awaiting); }
+      T await_resume() const { return future.take(); }
+      Future& future;
+    };
+    return Awaiter{*this};
   }
 
  private:
   template <class U>
   friend struct detail::FutureMaker;
-  explicit Future(detail::Reply<T>& reply) noexcept : reply_(&reply) {}
+  explicit Future(detail::Reply<T> & reply) noexcept : reply_(&reply) {}
+
+  T take() {
+    Future const taken{std::move(*this)};
+    detail::Reply<T>& reply = *taken.reply_;
+    if (auto const* error = reply.failure()) throw_error(*error);
+    if constexpr (!std::is_void_v<T>) return std::move(*reply.result);
+  }
 
   detail::Reply<T>* reply_ = nullptr;
 };

@@ -86,7 +86,7 @@ class Callable {
     check_method<T, M>();
     return detail::call<MethodOp<M>>(way(), std::forward<A>(args)...);
   }
-  /// As call, but nobody wants the answer: what goes wrong is logged where it happens.
+  /// As call, but nobody wants the answer: what goes wrong is logged where it happens. No deadline, unless `within` gives one.
   template <auto M, class... A>
   void tell(A&&... args) const {
     check_method<T, M>();
@@ -96,14 +96,16 @@ class Callable {
   /// Reads a public data member, in a turn of the Worker.
   template <auto M>
   Future<typename MemberTraits<M>::Type> get() const {
-    static_assert(std::is_base_of_v<typename MemberTraits<M>::Class, T>, "corps: the class of this Name does not have this member");
+    static_assert(std::is_base_of_v<typename MemberTraits<M>::Class, T>,
+                  "corps: the class of this Name does not have this member");
     static_assert(detail::require_packable<typename MemberTraits<M>::Type>());
     return detail::call<GetOp<M>>(way());
   }
   /// Writes a public data member, in a turn of the Worker.
   template <auto M, class V>
   Future<void> set(V&& value) const {
-    static_assert(std::is_base_of_v<typename MemberTraits<M>::Class, T>, "corps: the class of this Name does not have this member");
+    static_assert(std::is_base_of_v<typename MemberTraits<M>::Class, T>,
+                  "corps: the class of this Name does not have this member");
     static_assert(detail::require_packable<typename MemberTraits<M>::Type>());
     return detail::call<SetOp<M>>(way(), std::forward<V>(value));
   }
@@ -143,8 +145,8 @@ class Name : public detail::Callable<T, Name<T>> {
   Name() noexcept = default;
   explicit Name(ConcAddr address, detail::Cell* cell = nullptr) noexcept : address_(address), cell_(cell) {}
   template <class Derived>
-    requires(std::is_base_of_v<T, Derived> && !std::is_same_v<T, Derived>)
-  Name(Name<Derived> const& other) noexcept : address_(other.address()), cell_(other.cell_) {}  // NOLINT: as pointers convert
+  requires(std::is_base_of_v<T, Derived> && !std::is_same_v<T, Derived>) Name(Name<Derived> const& other)
+  noexcept : address_(other.address()), cell_(other.cell_) {}  // NOLINT: as pointers convert
 
   ConcAddr address() const noexcept { return address_; }
   explicit operator bool() const noexcept { return address_.conc != ConcId::none; }
@@ -188,6 +190,7 @@ Name<T> name_of(T const& object) noexcept {
 template <class T>
 struct std::hash<corps::Name<T>> {
   std::size_t operator()(corps::Name<T> const& name) const noexcept {
-    return std::hash<std::uint64_t>{}(static_cast<std::uint64_t>(name.address().conc) ^ (std::uint64_t{name.address().env} << 20U));
+    return std::hash<std::uint64_t>{}(static_cast<std::uint64_t>(name.address().conc) ^
+                                      (std::uint64_t{name.address().env} << 20U));
   }
 };

@@ -10,10 +10,11 @@ namespace corps {
 
 /// Text name of a Worker, given at creation; need not be unique.
 struct Tag {
+  explicit Tag(std::string name) : text(std::move(name)) {}
   std::string text;
 };
 
-/// Where `create` makes Workers, and what it calls them. `Place::tagged` names them.
+/// Where `create` makes Workers, and what it calls them: `corps::env(1).tagged(corps::Tag("index"))`.
 template <class Self>
 struct Place {
   std::string tag;

@@ -25,15 +25,18 @@ struct Side final : Reply<R> {
 }  // namespace detail
 
 /// Runs a Task beside the current request, in the same Worker: both go on at each other's awaits. Dropping the Future
-/// does not stop it. It ends with its Worker.
+/// does not stop it. It ends with its Worker. The calls it makes end at the deadline of the current request, as that
+/// request's own do: what goes on for ever belongs into `on_main`.
+/// On a plain thread a Task goes on only while the thread waits for some Future.
 template <class R>
 Future<R> spawn(Task<R> task) {
+  if (!task.valid()) detail::not_a_task();
   auto& side = *std::make_unique<detail::Side<R>>().release();
   side.held = true;
   detail::adopt(side);
   auto future = detail::FutureMaker<R>::make(side);
   detail::TaskStarter::start(std::move(task), side);
-  detail::self().settle();
+  detail::settle_within();
   return future;
 }
 

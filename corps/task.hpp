@@ -22,6 +22,7 @@ struct TaskStarter;
 ///
 /// It starts when it is awaited, or when its method is called. Parameters are taken by value, because the caller's
 /// objects may be gone when the Task goes on; a reference parameter does not compile.
+/// Not inside of `c ? a : b`: GCC 12 then may run the arm that was not chosen. Write `if`.
 /// Threads: a Task runs in the turns of one Worker, never in two threads at a time.
 /// Dropping a Task that was not awaited destroys it unrun; dropping one that waits destroys what it holds.
 template <class T>
@@ -31,7 +32,7 @@ class [[nodiscard("a Task runs only when it is awaited")]] Task {
 
   /// No Task at all: what an `on_...` hook that is not overridden returns.
   Task() noexcept = default;
-  Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+  Task(Task && other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
   Task& operator=(Task&& other) noexcept {
     std::swap(frame_, other.frame_);
     return *this;
@@ -42,13 +43,26 @@ class [[nodiscard("a Task runs only when it is awaited")]] Task {
 
   bool valid() const noexcept { return frame_ != nullptr; }
 
-  // Awaiting: runs the Task now, in the awaiting one's Worker; its value, or what it threw, comes out.
-  bool await_ready() const noexcept { return false; }
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
-    frame_.promise().continuation = awaiting;
-    return frame_;
+  /// Awaiting: runs the Task now, in the awaiting one's Worker; its value, or what it threw, comes out. Once.
+  auto operator co_await() const noexcept {
+    struct Awaiter {
+      bool await_ready() const {
+        if (!frame || frame.done()) detail::not_a_task();
+        return false;
+      }
+      /// A Task that ends without waiting is run inside of this: a loop over such Tasks needs no stack, however the
+      /// compiler resumes coroutines.
+      bool await_suspend(std::coroutine_handle<> awaiting) const {
+        frame.resume();
+        if (frame.done()) return false;
+        frame.promise().continuation = awaiting;
+        return true;
+      }
+      T await_resume() const { return frame.promise().take(); }
+      std::coroutine_handle<promise_type> frame;
+    };
+    return Awaiter{frame_};
   }
-  T await_resume() { return frame_.promise().take(); }
 
  private:
   friend promise_type;
@@ -74,6 +88,7 @@ struct TaskStarter {
   /// Hands the coroutine to a request and runs it until it waits or ends. `settle` must follow.
   template <class T>
   static void start(Task<T> task, Request& request) {
+    if (!task.valid()) not_a_task();
     auto frame = std::exchange(task.frame_, nullptr);
     frame.promise().request = &request;
     request.begin_frame(frame);

@@ -93,9 +93,10 @@ struct MethodOp {
 
   static decltype(auto) run(Cell& cell, Arguments& arguments) {
     auto& object = target_as<Class>(cell, record);
-    return [&]<std::size_t... I>(std::index_sequence<I...>) -> decltype(auto) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>)->decltype(auto) {
       return (object.*M)(pass<std::tuple_element_t<I, typename Traits::Params>>(std::get<I>(arguments))...);
-    }(std::make_index_sequence<std::tuple_size_v<Arguments>>{});
+    }
+    (std::make_index_sequence<std::tuple_size_v<Arguments>>{});
   }
   static MethodRecord record;
 

@@ -13,6 +13,10 @@ namespace corps::detail {
 
 struct ClassRecord;
 
+std::int64_t now_ns() noexcept;
+/// The same clock, some ms late at most, and five times cheaper to read.
+std::int64_t coarse_now_ns() noexcept;
+
 /// What is known of a Worker and seldom looked at.
 struct WorkerInfo {
   std::string tag;
@@ -49,9 +53,10 @@ struct alignas(64) Cell {
   // --- any thread ---------------------------------------------------------------------------------------------
   /// Queues a request unless the mailbox is full or closed; then the caller keeps it.
   Pushed push_request(Envelope* request) noexcept {
-    if (queued.fetch_add(1, std::memory_order_relaxed) >= mailbox_max) {
+    auto const max = mailbox_max.load(std::memory_order_relaxed);
+    if (queued.fetch_add(1, std::memory_order_relaxed) >= max) {
       queued.fetch_sub(1, std::memory_order_relaxed);
-      return Pushed::full;
+      return max == 0 ? Pushed::closed : Pushed::full;
     }
     if (push(request)) return Pushed::ok;
     queued.fetch_sub(1, std::memory_order_relaxed);
@@ -60,11 +65,11 @@ struct alignas(64) Cell {
   /// Queues an answer or a control envelope, which are never refused for want of room: open calls bound them.
   /// False if the mailbox is closed; then the caller keeps it.
   bool push(Envelope* envelope) noexcept {
-    auto* head = inbox.load(std::memory_order_relaxed);
+    auto* head = inbox.load(std::memory_order_acquire);
     do {
       if (head == closed_mark()) return false;
       envelope->next = head == idle_mark() ? nullptr : head;
-    } while (!inbox.compare_exchange_weak(head, envelope, std::memory_order_acq_rel, std::memory_order_relaxed));
+    } while (!inbox.compare_exchange_weak(head, envelope, std::memory_order_acq_rel, std::memory_order_acquire));
     if (head == idle_mark()) wake();
     return true;
   }
@@ -73,13 +78,13 @@ struct alignas(64) Cell {
   static Envelope* idle_mark() noexcept { return reinterpret_cast<Envelope*>(std::uintptr_t{1}); }    // NOLINT
   static Envelope* closed_mark() noexcept { return reinterpret_cast<Envelope*>(std::uintptr_t{2}); }  // NOLINT
 
-  std::atomic<Envelope*> inbox{closed_mark()};        // newest first; or a mark
-  std::atomic<ConcId> id{ConcId::none};               // whose cell it is
-  std::atomic<std::uint32_t> queued{0};               // requests sent and not begun
-  std::uint32_t mailbox_max = 0;                      // limits.mailbox
+  std::atomic<Envelope*> inbox{closed_mark()};  // newest first; or a mark
+  std::atomic<ConcId> id{ConcId::none};         // whose cell it is
+  std::atomic<std::uint32_t> queued{0};         // requests sent and not begun
+  std::atomic<std::uint32_t> mailbox_max{0};    // limits.mailbox; 0: serves no requests
   std::atomic<Wakes> wakes{Wakes::scheduler};
-  std::atomic<std::uint32_t> signal{0};               // futex of the waiting thread
-  std::atomic<MethodRecord const*> doing{nullptr};    // whose code runs now, for whoever asks what holds it up
+  std::atomic<std::uint32_t> signal{0};             // futex of the waiting thread
+  std::atomic<MethodRecord const*> doing{nullptr};  // whose code runs now, for whoever asks what holds it up
 
   // --- the Worker's own turn ----------------------------------------------------------------------------------
   /// The next envelope in the order of arrival; requests wait while the Worker is busy. Null when there is nothing to
@@ -88,43 +93,59 @@ struct alignas(64) Cell {
   /// The next envelope that is no request, for a Worker that waits in the middle of one. Null when there is none; the
   /// mailbox does not go idle.
   Envelope* take_arrived() noexcept;
-  bool can_begin() const noexcept { return busy == 0 || interleaved; }
+  /// Moves what has arrived into the batch, and marks the answers among it as landed.
+  void look() noexcept;
+  /// Frees the answers in the batch that nobody waits for any more.
+  void free_dropped() noexcept;
+  bool can_begin() const noexcept { return busy == 0 || (interleaved && !constructing); }
+  /// The clock as it was read last, at most a few ms ago.
+  std::int64_t recent_ns() noexcept {
+    if (coarse_now_ns() > now_ns) [[unlikely]]
+      now_ns = detail::now_ns();
+    return now_ns;
+  }
   void opened(Request& request) noexcept;
   void closed(Request& request) noexcept;
   void started(Request& request) noexcept;
   void ended(Request& request) noexcept;
   /// Answers the requests whose coroutines have ended. After every step that may have run user code.
   void settle() noexcept;
+  /// Ends an open call whose deadline has passed.
+  void end_call(Request& request);
   /// Ends every open call whose deadline has passed; returns the earliest deadline left.
   std::int64_t end_overdue(std::int64_t now);
   bool is_port() const noexcept { return cls == nullptr; }
   ConcAddr address() const noexcept;
 
  private:
-  void refill(Envelope* newest_first) noexcept;
   Envelope* pop_batch() noexcept;
   Envelope* pop_waiting() noexcept;
   void keep_waiting(Envelope* request) noexcept;
 
  public:
+  /// As new, but for the id and the mailbox.
+  void reset() noexcept;
 
   alignas(64) Envelope* batch = nullptr;  // taken from the inbox, oldest first
-  Envelope* waiting = nullptr;            // requests that wait until the Worker is free, oldest first
+  Envelope* batch_last = nullptr;
+  Envelope* waiting = nullptr;  // requests that wait until the Worker is free, oldest first
   Envelope* waiting_last = nullptr;
   Conc* object = nullptr;
   ClassRecord const* cls = nullptr;
-  std::int64_t now_ns = 0;                // the clock, read once a turn
-  CallContext context;                    // of the request that runs
-  Request* open = nullptr;                // calls this Worker made that have not ended, oldest first
+  std::int64_t now_ns = 0;  // the clock, read once a turn, and when that is long ago
+  CallContext context;      // of the request that runs
+  Request* open = nullptr;  // calls this Worker made that have not ended, oldest first
   Request* open_last = nullptr;
-  Request* running = nullptr;             // requests it has begun and not ended
-  Request* frames_ended = nullptr;        // requests whose coroutine has just ended
+  Request* running = nullptr;       // requests it has begun and not ended
+  Request* frames_ended = nullptr;  // requests whose coroutine has just ended
   std::uint32_t open_calls = 0;
   std::uint32_t busy = 0;
   bool interleaved = false;
   bool exiting = false;
-  bool constructing = false;
-  std::int64_t armed_ns = never_ns;       // when the deadline clock will send the tick
+  bool constructing = false;            // until on_start has ended
+  bool expects_object = false;          // the next Conc that is constructed is this Worker's
+  std::int64_t armed_ns = never_ns;     // when the deadline clock will send the tick; a port looks itself then
+  std::int64_t in_clock_ns = never_ns;  // the deadline clock's own note of it, under its mutex
   WorkerInfo info;
   Tick tick{*this};
 };

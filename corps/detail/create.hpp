@@ -26,6 +26,11 @@ namespace detail {
 /// Begins `on_main` as a task of the Worker that ends the Worker if it throws.
 void begin_main(Cell& cell, Task<> main);
 
+/// As what a constructor's argument travels: by value, and text as a string.
+template <class A>
+using Argument = std::conditional_t<std::is_same_v<std::decay_t<A>, char const*> || std::is_same_v<std::decay_t<A>, char*>,
+                                    std::string, std::decay_t<A>>;
+
 /// The identity of a way to construct: the class and the structure of the constructor's arguments.
 template <class T, class... A>
 constexpr MethodId create_id() {
@@ -41,19 +46,17 @@ struct Create final : Reply<Name<T>> {
 
   void invoke(Cell& cell) override {
     try {
-      cell.constructing = true;
+      cell.expects_object = true;
       cell.object = std::apply([](WorkerInfo&, A&... args) { return new T(std::move(args)...); }, arguments);
-      cell.constructing = false;
       auto start = ConcAccess::on_start(*cell.object);
       if (start.valid()) {
         TaskStarter::start(starting(std::move(start), &cell), *this);
         return;
       }
-      begin_main(cell, ConcAccess::on_main(*cell.object));
-      this->result.emplace(name(cell));
+      this->result.emplace(complete(cell));
       this->finish();
     } catch (...) {
-      cell.constructing = false;
+      cell.expects_object = false;
       cell.exiting = true;
       this->fail_with_current_exception();
     }
@@ -79,16 +82,19 @@ struct Create final : Reply<Name<T>> {
   static MethodRecord record;
 
  private:
-  static Name<T> name(Cell& cell) { return Name<T>{cell.address(), &cell}; }
+  static Name<T> complete(Cell& cell) {
+    cell.constructing = false;
+    begin_main(cell, ConcAccess::on_main(*cell.object));
+    return Name<T>{cell.address(), &cell};
+  }
   static Task<Name<T>> starting(Task<> start, Cell* cell) {
     try {
       co_await std::move(start);
+      co_return complete(*cell);
     } catch (...) {
       cell->exiting = true;
       throw;
     }
-    begin_main(*cell, ConcAccess::on_main(*cell->object));
-    co_return name(*cell);
   }
 };
 template <class T, class... A>
@@ -121,7 +127,7 @@ void send_create(Request& request, ClassRecord const& cls, WorkerInfo info, EnvI
 
 template <class T, class... A>
 Future<Name<T>> create_one(EnvId env, std::string tag, A&&... args) {
-  using Op = Create<T, std::decay_t<A>...>;
+  using Op = Create<T, Argument<A>...>;
   (void)Registered<Op>::done;
   offer_api<T>();
   WorkerInfo info{std::move(tag), self().address()};

@@ -91,6 +91,10 @@ struct Request : Envelope {
   void begin_frame(std::coroutine_handle<> coroutine) noexcept;
   /// Caller's side: ends the Future now, though the request may still be away.
   void end_early(ErrorInfo info) noexcept;
+  /// The target is about to run the method. False: the caller has given up, and was told that it did not run.
+  bool begin() noexcept { return claim(Progress::begun); }
+  /// The caller gives up. False: the method may have run.
+  bool give_up() noexcept { return claim(Progress::given_up); }
   /// Caller's side: the Future lets go.
   void drop() noexcept;
   /// Caller's side: whether the Future has its value or its error.
@@ -116,7 +120,8 @@ struct Request : Envelope {
   CallContext caller_context;
   ConcAddr sent_to;
   std::unique_ptr<ErrorInfo> early;
-  bool held = false;  // by a Future
+  std::atomic<bool> held{false};  // by a Future
+  bool landed = false;            // in the caller's batch, as an answer
   bool home = false;
   bool opened = false;  // in the caller's list of open calls
   bool shown = false;   // the Future's owner has seen how it ended
@@ -127,11 +132,19 @@ struct Request : Envelope {
   Request* running_prev = nullptr;
   Request* running_next = nullptr;
   Request* ended_next = nullptr;  // in the list of those whose coroutine has just ended
-  bool counted = false;  // it makes its Worker busy
-  bool running = false;  // in its Worker's list of running requests
+  bool counted = false;           // it makes its Worker busy
+  bool running = false;           // in its Worker's list of running requests
   std::unique_ptr<ErrorInfo> error;
 
+  // Both sides: who comes first decides whether the method runs.
+  enum class Progress : std::uint8_t { away, begun, given_up };
+  std::atomic<Progress> progress{Progress::away};
+
  private:
+  bool claim(Progress wanted) noexcept {
+    auto expected = Progress::away;
+    return progress.compare_exchange_strong(expected, wanted, std::memory_order_acq_rel, std::memory_order_acquire);
+  }
   void serve(Cell& cell);
   void come_home(Cell& cell);
   void leave_server() noexcept;

@@ -72,8 +72,8 @@ std::string method_clash() {
   });
   if (clash == table.end()) return {};
   auto const text = [](MethodId const& id) { return fmt::format("{}::{} {}", id.class_name, id.method_name, id.signature); };
-  return fmt::format("two methods have one identity ({:016x}): {} and {}; rename one of them", (*clash)->id.hash, text((*clash)->id),
-                     text((*std::next(clash))->id));
+  return fmt::format("two methods have one identity ({:016x}): {} and {}; rename one of them", (*clash)->id.hash,
+                     text((*clash)->id), text((*std::next(clash))->id));
 }
 
 std::string readable(MethodRecord const& record) { return fmt::format("{}::{}", record.id.class_name, record.id.method_name); }

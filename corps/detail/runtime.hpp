@@ -38,8 +38,6 @@ struct EnvFacts {
 };
 extern EnvFacts env_facts;
 
-std::int64_t now_ns() noexcept;
-
 /// A mailbox went from idle to not idle.
 void schedule(Cell& cell) noexcept;
 
@@ -47,10 +45,10 @@ void schedule(Cell& cell) noexcept;
 /// mailbox and `arrive` compare the id.
 Cell* find(ConcId id) noexcept;
 
-/// A cell for a new Worker of this Env, to whose mailbox the request that constructs it can be pushed.
-/// `fixed` is none, or an id that means the same in every Env. Throws Overloaded when the Env holds `slots_max` Workers,
-/// Refused when it is stopping.
-Cell& new_cell(ClassRecord const& cls, WorkerInfo info, ConcId fixed = ConcId::none);
+/// Begins a new Worker of this Env with the request that constructs it, and takes that over. `fixed` is none, or an id
+/// that means the same in every Env. The request ends with Overloaded when the Env holds `slots_max` Workers, with Refused
+/// when the Env is stopping.
+void begin_worker(Request& construct, ClassRecord const& cls, WorkerInfo info, ConcId fixed = ConcId::none) noexcept;
 
 /// Delivers a request of another Env that constructs a Worker: makes the cell for it. Takes it over.
 void deliver_create(std::unique_ptr<Request> request) noexcept;

@@ -31,19 +31,27 @@ inline void deliver(Request& request, Cell* cell, ConcAddr to) noexcept {
   request.bounce(pushed == Pushed::full ? mailbox_full(to) : no_such_worker(to));
 }
 
+/// A plain thread at its limit: forgets the calls that have ended and whose Futures were dropped. False: none had.
+bool make_room(Cell& caller) noexcept;
+
 /// Notes on the caller's side that the request is about to leave. False: it has ended already, and stays.
 inline bool open_call(Request& request, ConcAddr to, std::int64_t limit_ns) {
   auto& caller = self();
-  if (caller.is_port()) caller.now_ns = now_ns();
-  if (limit_ns == default_limit_ns) limit_ns = env_facts.request_timeout_ns;
-  request.deadline_ns = std::min(deadline_after(caller.now_ns, limit_ns), caller.context.deadline_ns);
+  std::int64_t now = 0;
+  if (limit_ns == default_limit_ns) {
+    now = caller.recent_ns();
+    limit_ns = env_facts.request_timeout_ns;
+  } else {
+    now = caller.now_ns = now_ns();
+  }
+  request.deadline_ns = std::min(deadline_after(now, limit_ns), caller.context.deadline_ns);
   request.caller = &caller;
   request.caller_id = caller.id.load(std::memory_order_relaxed);
   request.caller_context = caller.context;
   request.target = to.conc;
   request.sent_to = to;
   request.held = true;
-  if (caller.open_calls >= env_facts.open_calls_max) [[unlikely]] {
+  if (caller.open_calls >= env_facts.open_calls_max && !make_room(caller)) [[unlikely]] {
     request.error = std::make_unique<ErrorInfo>(too_many_open_calls());
     request.home = true;
     return false;
@@ -53,13 +61,19 @@ inline bool open_call(Request& request, ConcAddr to, std::int64_t limit_ns) {
   return true;
 }
 
+/// Sends a request to another Env. Whether it was begun there cannot be told from here.
+inline void send_away(Request& request, EnvId env) noexcept {
+  (void)request.begin();
+  route(std::unique_ptr<Request>{&request}, env);
+}
+
 /// Sends a request whose answer somebody holds a Future for.
 inline void send(Request& request, ConcAddr to, Cell* cell, std::int64_t limit_ns) {
   if (!open_call(request, to, limit_ns)) return;
   if (to.env == env_facts.env) [[likely]]
     deliver(request, cell, to);
   else
-    route(std::unique_ptr<Request>{&request}, to.env);
+    send_away(request, to.env);
 }
 
 /// Sends a request that wants no answer.

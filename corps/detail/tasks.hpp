@@ -15,6 +15,9 @@ struct Request;
 /// coroutine stands still.
 void frame_ended(Request& request) noexcept;
 
+/// Throws std::logic_error: a Task that was default-constructed, moved from, or awaited before is to run.
+[[noreturn]] void not_a_task();
+
 struct TaskPromiseBase {
   struct AtEnd {
     bool await_ready() const noexcept { return false; }
@@ -25,7 +28,7 @@ struct TaskPromiseBase {
         frame_ended(*promise.request);
         return std::noop_coroutine();
       }
-      return promise.continuation;
+      return promise.continuation ? promise.continuation : std::noop_coroutine();
     }
     void await_resume() const noexcept {}
   };
@@ -34,7 +37,7 @@ struct TaskPromiseBase {
   AtEnd final_suspend() const noexcept { return {}; }
   void unhandled_exception() noexcept { failure = std::current_exception(); }
 
-  std::coroutine_handle<> continuation;  // who awaits it
+  std::coroutine_handle<> continuation;  // who awaits it; none while that is still on the stack
   Request* request = nullptr;            // or the request it answers
   std::exception_ptr failure;
 };

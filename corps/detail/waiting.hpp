@@ -8,22 +8,23 @@
 
 namespace corps::detail {
 
-inline constexpr std::int64_t no_wait = 0;
-
-/// Throws std::logic_error for a Future without a call: never given one, or its value was taken.
+/// The request of a Future. Throws std::logic_error if it has none (it was never given one, or its value was taken), or
+/// if it belongs to another Worker or thread than the one that asks.
 Request& checked(Request* request);
 
-inline bool ended(Request* request) { return checked(request).ended(); }
-
-/// Lets the coroutine go on when the request has ended. Throws std::logic_error unless the Worker that made the call asks.
+/// Lets the coroutine go on when the request has ended.
 void await(Request& request, std::coroutine_handle<> awaiting);
 
-/// Blocks until `request` has ended or the time has come, serving what comes home meanwhile. Throws std::logic_error
-/// unless the Worker or thread that made the call asks.
+/// Whether it has ended, or will when the Worker looks into its mailbox. Runs nobody's code.
+bool look_for(Request& request);
+
+/// Blocks until `request` has ended or the time has come, serving what comes home meanwhile.
 void wait_for(Request const& request, std::int64_t until_ns);
 
 /// Makes a request that is never sent a task of this thread's Worker.
 void adopt(Request& side);
+/// As Cell::settle, in the middle of a step of this thread's Worker.
+void settle_within();
 
 /// Throws the Timeout of a get(limit).
 [[noreturn]] void not_yet(Request const& request, std::chrono::nanoseconds limit);

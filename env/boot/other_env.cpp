@@ -27,12 +27,16 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int exit_lost_env0 = 1;
-constexpr std::chrono::nanoseconds stop_limit_without_env0 = 500ms;
+constexpr std::chrono::milliseconds stop_limit_without_env0 = 500ms;
+constexpr std::chrono::milliseconds drain_limit_without_env0 = 200ms;
+constexpr std::chrono::milliseconds drain_limit_in_order = 1s;
+constexpr auto wait_to_connect_again = 50ms;
 
 /// Why an Env ends, and how.
 struct Ending {
   int exit_code = 0;
   std::chrono::nanoseconds limit;
+  std::chrono::milliseconds drain_limit = drain_limit_in_order;
 };
 
 class OtherEnv {
@@ -43,7 +47,7 @@ class OtherEnv {
         env_(info.settings, info.config, info.identity,
              {.on_control = [this](net::Peer const& from, mgr::Control message) { on_control(from, std::move(message)); },
               .on_link = [this](net::Peer const& peer, bool up) { on_link(peer, up); }}) {
-    mgr::set_stop_handler([this](int exit_code) { env_.send(0, mgr::StopRequest{exit_code}); });
+    mgr::set_stop_handler([this](int exit_code) { ask_to_stop(exit_code); });
   }
   ~OtherEnv() { mgr::set_stop_handler(nullptr); }
   OtherEnv(OtherEnv const&) = delete;
@@ -60,7 +64,7 @@ class OtherEnv {
     env_.links().connect(0);
 
     auto const ending = wait();
-    if (!env_.end_workers(ending.limit) || !env_.end_threads()) {
+    if (!env_.end_workers(ending.limit) || !env_.end_threads(ending.drain_limit)) {
       std::fflush(nullptr);
       _exit(ending.exit_code);
     }
@@ -85,7 +89,7 @@ class OtherEnv {
       return;
     }
     host::log(host::Level::error, "env 0 is lost: this Env exits (corps.without_env0)");
-    end({exit_lost_env0, stop_limit_without_env0});
+    end({exit_lost_env0, stop_limit_without_env0, drain_limit_without_env0});
   }
 
   bool on_signal() {
@@ -96,8 +100,19 @@ class OtherEnv {
     return true;
   }
 
+  void ask_to_stop(int exit_code) {
+    if (env_.send(0, mgr::StopRequest{exit_code})) return;
+    host::log(host::Level::warn, "the Corps is asked to stop, and env 0 cannot be told: this Env stops alone");
+    end({exit_code, info_.settings.limits.stop});
+  }
+
+  /// There is always a link to Env 0, or one on the way: orders come over it.
   void on_link(net::Peer const& peer, bool up) {
-    if (peer.env == 0 && up) env_.send(0, mgr::Ready{endpoints_});
+    if (peer.env != 0) return;
+    if (up)
+      env_.send(0, mgr::Ready{endpoints_});
+    else
+      env_.network().after(wait_to_connect_again, [this] { env_.links().connect(0); });
   }
 
   void on_control(net::Peer const& from, mgr::Control message) {
@@ -106,6 +121,7 @@ class OtherEnv {
     if (from.env != 0) throw DecodeError{fmt::format("env {} gives an order that only env 0 may give", from.env)};
     if (auto* const table = std::get_if<mgr::Table>(&message)) {
       for (auto const& row : env_.table().replace(std::move(table->rows))) env_.env_ended(row.env, row.gone);
+      env_.send(0, mgr::TableTaken{});
     } else if (auto const* const stop = std::get_if<mgr::StopOrder>(&message)) {
       end({0, std::chrono::nanoseconds{stop->limit_ns}});
     }

@@ -2,7 +2,9 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "corps/app.hpp"
@@ -52,7 +54,9 @@ int run_first(AppRecord const& app, int argc, char** argv) {
 
 class Running final : public BootedCorps {
  public:
-  Running(AppRecord const& app, startup::Loaded const& loaded) : corps_(loaded.settings, loaded.config, processes_) { corps_.boot(app); }
+  Running(AppRecord const& app, startup::Loaded const& loaded) : corps_(loaded.settings, loaded.config, processes_) {
+    corps_.boot(app);
+  }
   int stop() noexcept override { return corps_.stop(); }
 
  private:
@@ -84,13 +88,15 @@ int run_app(AppRecord const& app, int argc, char** argv) noexcept {
 }
 
 std::unique_ptr<BootedCorps> boot_app(AppRecord const& app, BootRequest const& what) {
+  host::open_standard_descriptors();
   check_methods();
   if (startup::started_as_env()) {
     auto const exit_code = run_guarded(app, 0, nullptr);
     std::exit(exit_code);
   }
   startup::CommandLine line;
-  line.program = "/proc/self/exe";
+  std::error_code unknown;
+  line.program = std::filesystem::read_symlink("/proc/self/exe", unknown).string();
   line.config_files = what.options.config_files;
   line.arguments = what.options.arguments;
   for (auto const& setting : what.options.set) line.options.push_back({setting, "BootOptions::set"});

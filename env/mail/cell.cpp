@@ -39,7 +39,7 @@ Envelope* Cell::take() noexcept {
       if (inbox.compare_exchange_strong(head, idle_mark(), std::memory_order_acq_rel, std::memory_order_relaxed)) return nullptr;
       continue;
     }
-    refill(inbox.exchange(nullptr, std::memory_order_acq_rel));
+    look();
   }
 }
 
@@ -50,19 +50,55 @@ Envelope* Cell::take_arrived() noexcept {
       if (envelope->kind != EnvelopeKind::request) return envelope;
       keep_waiting(envelope);
     }
-    auto* const head = inbox.load(std::memory_order_acquire);
-    if (head == nullptr || head == closed_mark()) return nullptr;
-    refill(inbox.exchange(nullptr, std::memory_order_acq_rel));
+    look();
+    if (batch == nullptr) return nullptr;
   }
 }
 
-void Cell::refill(Envelope* newest_first) noexcept {
+void Cell::look() noexcept {
+  auto* newest_first = inbox.load(std::memory_order_acquire);
+  if (newest_first == nullptr || newest_first == closed_mark()) return;
+  newest_first = inbox.exchange(nullptr, std::memory_order_acq_rel);
+  auto* const newest = newest_first;
+  Envelope* oldest_first = nullptr;
   while (newest_first != nullptr) {
+    if (newest_first->kind == EnvelopeKind::answer) static_cast<Request*>(newest_first)->landed = true;
     auto* const next = newest_first->next;
-    newest_first->next = batch;
-    batch = newest_first;
+    newest_first->next = oldest_first;
+    oldest_first = newest_first;
     newest_first = next;
   }
+  (batch == nullptr ? batch : batch_last->next) = oldest_first;
+  batch_last = newest;
+}
+
+void Cell::free_dropped() noexcept {
+  Envelope* kept_last = nullptr;
+  for (auto** place = &batch; *place != nullptr;) {
+    auto* const envelope = *place;
+    bool const answer = envelope->kind == EnvelopeKind::answer && envelope->target == id.load(std::memory_order_relaxed);
+    if (!answer || static_cast<Request*>(envelope)->held) {
+      kept_last = envelope;
+      place = &envelope->next;
+      continue;
+    }
+    *place = envelope->next;
+    envelope->arrive(*this);
+  }
+  batch_last = kept_last;
+}
+
+void Cell::reset() noexcept {
+  object = nullptr;
+  cls = nullptr;
+  context = {};
+  open_calls = 0;
+  busy = 0;
+  interleaved = exiting = constructing = expects_object = false;
+  armed_ns = never_ns;
+  info = {};
+  mailbox_max.store(0, std::memory_order_relaxed);
+  doing.store(nullptr, std::memory_order_relaxed);
 }
 
 Envelope* Cell::pop_batch() noexcept {
@@ -103,6 +139,13 @@ void Cell::closed(Request& request) noexcept {
   (request.open_next == nullptr ? open_last : request.open_next->open_prev) = request.open_prev;
 }
 
+void Cell::end_call(Request& request) {
+  closed(request);
+  bool const not_begun = request.give_up();
+  request.end_early(not_begun ? mail::not_begun_in_time(request, request.sent_to) : mail::timed_out(request));
+  settle();
+}
+
 std::int64_t Cell::end_overdue(std::int64_t now) {
   auto earliest = never_ns;
   for (auto* request = open; request != nullptr;) {
@@ -111,10 +154,8 @@ std::int64_t Cell::end_overdue(std::int64_t now) {
       request = request->open_next;
       continue;
     }
-    closed(*request);
-    request->end_early(mail::timed_out(*request));  // may run the Worker's code, which may change the list
-    settle();
-    request = open;
+    end_call(*request);
+    request = open;  // the Worker's code may have changed the list
     earliest = never_ns;
   }
   return earliest;

@@ -38,10 +38,28 @@ void DeadlineClock::arm(detail::Cell& cell, std::int64_t at_ns) {
   bool earliest = false;
   {
     std::lock_guard const lock{mutex_};
-    earliest = entries_.empty() || at_ns < entries_.top().at_ns;
-    entries_.push({at_ns, &cell});
+    take_out(cell);
+    earliest = entries_.empty() || at_ns < entries_.begin()->first;
+    entries_.insert({at_ns, &cell});
+    cell.in_clock_ns = at_ns;
   }
   if (earliest) changed_.notify_one();
+}
+
+void DeadlineClock::forget(detail::Cell& cell) noexcept {
+  std::lock_guard const lock{mutex_};
+  take_out(cell);
+}
+
+std::size_t DeadlineClock::size() {
+  std::lock_guard const lock{mutex_};
+  return entries_.size();
+}
+
+void DeadlineClock::take_out(detail::Cell& cell) noexcept {
+  if (cell.in_clock_ns == detail::never_ns) return;
+  entries_.erase({cell.in_clock_ns, &cell});
+  cell.in_clock_ns = detail::never_ns;
 }
 
 void DeadlineClock::run() {
@@ -52,18 +70,23 @@ void DeadlineClock::run() {
       changed_.wait(lock);
       continue;
     }
-    auto const at = entries_.top().at_ns;
+    auto const at = entries_.begin()->first;
     if (at > detail::now_ns()) {
       auto const wake = std::chrono::steady_clock::time_point{std::chrono::nanoseconds{at + resolution_ns}};
       changed_.wait_until(lock, wake);
       continue;
     }
-    auto& cell = *entries_.top().cell;
-    entries_.pop();
+    auto& cell = *entries_.begin()->second;
+    take_out(cell);
     lock.unlock();
     send_tick(cell);
     lock.lock();
   }
+}
+
+void forget_deadlines(detail::Cell& cell) noexcept {
+  if (cell.armed_ns == detail::never_ns) return;
+  if (auto* const clock = active.load(std::memory_order_acquire)) clock->forget(cell);
 }
 
 }  // namespace corps::mail
@@ -71,8 +94,8 @@ void DeadlineClock::run() {
 namespace corps::detail {
 
 void arm(Cell& cell, std::int64_t at_ns) noexcept {
-  if (cell.is_port()) return;  // a plain thread looks at its deadlines itself, while it waits
   cell.armed_ns = at_ns;
+  if (cell.is_port()) return;  // a plain thread looks at its deadlines itself, while it waits
   if (auto* const clock = mail::active.load(std::memory_order_acquire)) clock->arm(cell, at_ns);
 }
 

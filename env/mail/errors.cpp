@@ -18,7 +18,8 @@ std::string method_name(detail::Request const& request) {
 }
 
 ErrorInfo timed_out(detail::Request const& request) {
-  return {Errc::timeout, Ran::maybe,
+  return {Errc::timeout,
+          Ran::maybe,
           fmt::format("{} at {} did not answer before the deadline of the call; give it longer with within(...), or look at what "
                       "holds it up",
                       method_name(request), to_string(request.sent_to)),
@@ -27,15 +28,18 @@ ErrorInfo timed_out(detail::Request const& request) {
 }
 
 ErrorInfo not_begun_in_time(detail::Request const& request, ConcAddr target) {
-  return {Errc::timeout, Ran::no,
-          fmt::format("{} at {} was not begun before the deadline of the call: the target was busy", method_name(request),
-                      to_string(target)),
+  return {Errc::timeout,
+          Ran::no,
+          fmt::format("{} at {} was not begun before the deadline of the call, because the target was busy; give it longer with "
+                      "within(...), or look at what holds it up",
+                      method_name(request), to_string(target)),
           {},
           {}};
 }
 
 ErrorInfo ended_while_running(detail::Request const& request, ConcAddr target) {
-  return {Errc::worker_lost, Ran::maybe, fmt::format("{} ended while it ran {}", to_string(target), method_name(request)), {}, {}};
+  return {
+      Errc::worker_lost, Ran::maybe, fmt::format("{} ended while it ran {}", to_string(target), method_name(request)), {}, {}};
 }
 
 }  // namespace mail
@@ -43,7 +47,8 @@ ErrorInfo ended_while_running(detail::Request const& request, ConcAddr target) {
 namespace detail {
 
 ErrorInfo too_many_open_calls() {
-  return {Errc::overloaded, Ran::no,
+  return {Errc::overloaded,
+          Ran::no,
           fmt::format("this Worker has {} calls open, the most it may have; await some of them first, or raise "
                       "limits.open_calls_per_worker",
                       env_facts.open_calls_max),
@@ -52,28 +57,33 @@ ErrorInfo too_many_open_calls() {
 }
 
 ErrorInfo mailbox_full(ConcAddr target) {
-  return {Errc::overloaded, Ran::no,
-          fmt::format("the mailbox of {} holds {} requests and is full; send fewer at a time, or raise limits.mailbox", to_string(target),
-                      env_facts.mailbox_max),
+  return {Errc::overloaded,
+          Ran::no,
+          fmt::format("the mailbox of {} holds {} requests and is full; send fewer at a time, or raise limits.mailbox",
+                      to_string(target), env_facts.mailbox_max),
           {},
           {}};
 }
 
 ErrorInfo no_such_worker(ConcAddr target) {
-  return {Errc::worker_lost, Ran::no, fmt::format("there is no Worker at {}: it has ended, or never was", to_string(target)), {}, {}};
+  return {
+      Errc::worker_lost, Ran::no, fmt::format("there is no Worker at {}: it has ended, or never was", to_string(target)), {}, {}};
 }
 
 void wrong_class(Cell const& cell, MethodRecord const& method) {
-  throw NotRun{{Errc::attribute, Ran::no,
-                fmt::format("{} is a {}, which has no {}; the Name says another class than the Worker has", to_string(cell.address()),
-                            cell.cls == nullptr ? std::string_view{"thread"} : cell.cls->name, readable(method)),
-                {},
-                {}}};
+  throw NotRun{
+      {Errc::attribute,
+       Ran::no,
+       fmt::format("{} is a {}, which has no {}; the Name says another class than the Worker has", to_string(cell.address()),
+                   cell.cls == nullptr ? std::string_view{"thread"} : cell.cls->name, readable(method)),
+       {},
+       {}}};
 }
 
 void not_yet(Request const& request, std::chrono::nanoseconds limit) {
-  throw Timeout{fmt::format("{} at {} did not answer within the {} ms that get() was given; the call goes on", mail::method_name(request),
-                            to_string(request.sent_to), std::chrono::duration_cast<std::chrono::milliseconds>(limit).count())};
+  throw Timeout{fmt::format("{} at {} did not answer within the {} ms that get() was given; the call goes on",
+                            mail::method_name(request), to_string(request.sent_to),
+                            std::chrono::duration_cast<std::chrono::milliseconds>(limit).count())};
 }
 
 }  // namespace detail

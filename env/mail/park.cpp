@@ -21,8 +21,8 @@ void sleep_while_unsignalled(std::atomic<std::uint32_t>& signal, std::int64_t un
   static_assert(sizeof(signal) == sizeof(std::uint32_t));
   constexpr std::int64_t ns_per_s = 1'000'000'000;
   timespec const until{until_ns / ns_per_s, until_ns % ns_per_s};
-  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&signal), FUTEX_WAIT_BITSET_PRIVATE, 0, until_ns == never_ns ? nullptr : &until,
-          nullptr, FUTEX_BITSET_MATCH_ANY);
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&signal), FUTEX_WAIT_BITSET_PRIVATE, 0,
+          until_ns == never_ns ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
 }
 
 }  // namespace

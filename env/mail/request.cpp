@@ -29,7 +29,11 @@ void Request::arrive(Cell& cell) {
 
 void Request::serve(Cell& cell) {
   cell.queued.fetch_sub(1, std::memory_order_relaxed);
-  if (deadline_ns <= cell.now_ns) return bounce(mail::not_begun_in_time(*this, cell.address()));
+  bool const too_late = deadline_ns != never_ns && deadline_ns <= cell.recent_ns();
+  if (too_late || (caller != nullptr && !begin())) [[unlikely]] {
+    cell.exiting = cell.exiting || cell.object == nullptr;  // it would have been constructed by this request
+    return bounce(mail::not_begun_in_time(*this, cell.address()));
+  }
   server = &cell;
   counted = true;
   ++cell.busy;
@@ -92,7 +96,7 @@ void Request::go_home() noexcept {
   } else if (caller != nullptr) {
     kind = EnvelopeKind::answer;
     target = caller_id;
-    if (caller->push(this)) (void)self.release();
+    if (caller->push(this) || held) (void)self.release();  // held: see undeliverable
   } else if (error != nullptr) {
     lost_error(*this, *error);
   }
@@ -100,7 +104,8 @@ void Request::go_home() noexcept {
 
 void Request::undeliverable() noexcept {
   if (kind == EnvelopeKind::request) return bounce(no_such_worker({env_facts.env, target}));
-  if (!held) delete this;  // else a Future outlived its Worker, against its contract: better a leak than a wild pointer
+  // A Future that outlives its Worker or thread does so against its contract: better a leak than a wild pointer.
+  if (!held) delete this;
 }
 
 // --- at the caller -----------------------------------------------------------------------------------------------
@@ -134,27 +139,33 @@ void Request::drop() noexcept {
   held = false;
   waiter = nullptr;
   if (!home) return;
-  if (error != nullptr && !shown) lost_error(*this, *error);
+  bool const ended_with_its_worker = method == nullptr && error != nullptr && error->code == Errc::worker_lost;
+  if (error != nullptr && !shown && !ended_with_its_worker) lost_error(*this, *error);
   delete this;
 }
 
 Request& checked(Request* request) {
   if (request == nullptr) throw std::logic_error{"corps: this Future has no call: it never had one, or its value was taken"};
+  if (current_cell == nullptr || request->caller_id != current_cell->id.load(std::memory_order_relaxed))
+    throw std::logic_error{"corps: a Future is for the Worker, or the thread, that made the call"};
   return *request;
 }
 
 void await(Request& request, std::coroutine_handle<> awaiting) {
-  auto& cell = self();
-  if (request.caller != &cell) throw std::logic_error{"corps: a Future is awaited by the Worker that made the call"};
   request.waiter = awaiting;
-  request.caller_context = cell.context;
+  request.caller_context = current_cell->context;
 }
 
 void adopt(Request& side) {
   auto& cell = self();
   side.caller = &cell;
+  side.caller_id = cell.id.load(std::memory_order_relaxed);
   side.server = &cell;
   side.caller_context = cell.context;
+}
+
+void not_a_task() {
+  throw std::logic_error{"corps: this is no Task that can run: it was default-constructed, moved from, or awaited before"};
 }
 
 }  // namespace corps::detail

@@ -21,47 +21,104 @@ struct Port {
     current_cell = &cell;
   }
   ~Port() {
-    mail::close_mailbox(cell);
-    mail::slab().release(cell);
+    mail::close_port(cell);
     current_cell = nullptr;
+    closed = true;
   }
   Port(Port const&) = delete;
   Port& operator=(Port const&) = delete;
   Cell& cell;
+  static constinit thread_local bool closed;
+};
+constinit thread_local bool Port::closed = false;
+
+/// Keeps what a step of a Worker knows of itself while others of its Tasks go on inside of it.
+class Within {
+ public:
+  explicit Within(Cell& cell) noexcept
+      : cell_(cell), context_(cell.context), doing_(cell.doing.load(std::memory_order_relaxed)) {}
+  ~Within() {
+    cell_.context = context_;
+    cell_.doing.store(doing_, std::memory_order_relaxed);
+  }
+  Within(Within const&) = delete;
+  Within& operator=(Within const&) = delete;
+
+ private:
+  Cell& cell_;
+  CallContext context_;
+  MethodRecord const* doing_;
 };
 
 void serve_what_came_home(Cell& cell, Request const& request) {
   while (!request.ended()) {
     auto* const envelope = cell.take_arrived();
     if (envelope == nullptr) return;
+    if (envelope->target != cell.id.load(std::memory_order_relaxed)) {
+      envelope->undeliverable();
+      continue;
+    }
     envelope->arrive(cell);
     cell.settle();
   }
 }
 
+/// A Worker gets a tick for this; a plain thread looks itself.
+void end_overdue_calls_of_port(Cell& cell) {
+  if (cell.is_port() && cell.now_ns >= cell.armed_ns) cell.armed_ns = cell.end_overdue(cell.now_ns);
+}
+
 }  // namespace
 
 Cell& make_port() {
+  if (Port::closed) throw Refused{"this thread is ending, so it cannot make calls any more"};
   thread_local Port port;
   return port.cell;
 }
 
-void wait_for(Request const& request, std::int64_t until_ns) {
+bool make_room(Cell& caller) noexcept {
+  if (!caller.is_port()) return false;
+  caller.look();
+  caller.free_dropped();
+  return caller.open_calls < env_facts.open_calls_max;
+}
+
+void settle_within() {
   auto& cell = self();
-  if (request.caller != &cell) throw std::logic_error{"corps: a Future is waited for by the Worker or the thread that made the call"};
+  Within const within{cell};
+  cell.settle();
+}
+
+bool look_for(Request& request) {
+  if (request.ended() || request.landed) return true;
+  auto& cell = self();
+  cell.look();
+  if (request.landed || request.method == nullptr) return request.landed;
+  if (request.deadline_ns == never_ns || now_ns() < request.deadline_ns) return false;
+  Within const within{cell};
+  cell.end_call(request);
+  return true;
+}
+
+void wait_for(Request const& request, std::int64_t until_ns) {
+  if (request.ended()) return;
+  auto& cell = self();
+  Within const within{cell};
   serve_what_came_home(cell, request);
-  if (request.ended() || until_ns == no_wait) return;
+  if (request.ended()) return;
   if (cell.inbox.load(std::memory_order_relaxed) == Cell::closed_mark())
     throw Refused{"a Worker that is ending cannot wait for answers; use on_exit for what needs none"};
-  sched::Blocking const blocking{cell};
+  sched::Blocking blocking{cell};
   while (!request.ended()) {
-    auto const now = now_ns();
-    if (now >= until_ns) return;
-    auto const next_deadline = cell.is_port() ? cell.end_overdue(now) : never_ns;
+    cell.now_ns = now_ns();
+    if (cell.now_ns >= until_ns) return;
+    end_overdue_calls_of_port(cell);
     if (request.ended()) return;
-    mail::park(cell, std::min(until_ns, next_deadline));
+    blocking.give_away();
+    mail::park(cell, cell.is_port() ? std::min(until_ns, cell.armed_ns) : until_ns);
     serve_what_came_home(cell, request);
   }
+  cell.now_ns = now_ns();
 }
 
 }  // namespace corps::detail

@@ -12,6 +12,7 @@
 #include "corps/detail/registry.hpp"
 #include "corps/detail/runtime.hpp"
 #include "corps/detail/send.hpp"
+#include "env/mail/internal/deadline_clock.hpp"
 #include "env/mail/internal/errors.hpp"
 #include "env/mail/internal/slab.hpp"
 
@@ -49,7 +50,7 @@ void destroy_running(Cell& cell) noexcept {
     auto& request = *cell.running;
     cell.ended(request);
     std::exchange(request.frame, nullptr).destroy();
-    request.waiter = nullptr;  // nobody goes on in a Worker that ends
+    if (request.method == nullptr) request.waiter = nullptr;  // a Task of this Worker: nobody goes on in one that ends
     request.fail(ended_while_running(request, cell.address()));
   }
 }
@@ -64,42 +65,47 @@ void end_left_over(Cell& cell, Envelope* envelope) noexcept {
   }
 }
 
-}  // namespace
-
+/// Closes a mailbox and ends what is in it, and forgets the open calls.
 void close_mailbox(Cell& cell) noexcept {
+  while (cell.open != nullptr) cell.closed(*cell.open);  // first: once the mailbox is closed, whoever answers frees them
   auto* arrived = cell.inbox.exchange(Cell::closed_mark(), std::memory_order_acq_rel);
   if (arrived == Cell::idle_mark() || arrived == Cell::closed_mark()) arrived = nullptr;
   end_left_over(cell, std::exchange(cell.waiting, nullptr));
   cell.waiting_last = nullptr;
   end_left_over(cell, std::exchange(cell.batch, nullptr));
+  cell.batch_last = nullptr;
   end_left_over(cell, arrived);
-  while (cell.open != nullptr) cell.closed(*cell.open);  // they come home to nobody
-  cell.open_calls = 0;
+}
+
+}  // namespace
+
+void close_port(Cell& cell) noexcept {
+  destroy_running(cell);
+  close_mailbox(cell);
+  cell.reset();
+  slab().release(cell);
 }
 
 void end_worker(Cell& cell) noexcept {
   if (cell.object != nullptr) detail::ConcAccess::on_exit(*cell.object);
   destroy_running(cell);
   delete std::exchange(cell.object, nullptr);
+  destroy_running(cell);  // what the destructor may have begun
   close_mailbox(cell);
-  cell.cls = nullptr;
-  cell.busy = 0;
-  cell.exiting = false;
-  cell.armed_ns = detail::never_ns;
-  cell.context = {};
-  cell.info = {};
-  cell.doing.store(nullptr, std::memory_order_relaxed);
+  forget_deadlines(cell);
+  cell.reset();
   slab().release(cell);
-  if (alive.fetch_sub(1, std::memory_order_acq_rel) != 1 || gate_open.load(std::memory_order_acquire)) return;
+  if (alive.fetch_sub(1, std::memory_order_seq_cst) != 1 || gate_open.load(std::memory_order_seq_cst)) return;
   std::lock_guard const lock{all_ended_mutex};
   all_ended.notify_all();
 }
 
 void close_gate() noexcept { gate_open.store(false, std::memory_order_seq_cst); }
-void open_gate() noexcept { gate_open.store(true, std::memory_order_release); }
+void open_gate() noexcept { gate_open.store(true, std::memory_order_seq_cst); }
 
 void exit_all() noexcept {
   slab().for_each([](Cell& cell) {
+    if (cell.inbox.load(std::memory_order_seq_cst) == Cell::closed_mark()) return;  // a later one is asked by begin_worker
     auto const id = cell.id.load(std::memory_order_acquire);
     if (id != ConcId::none) ask_to_exit(cell, id);
   });
@@ -111,7 +117,7 @@ void exit_worker(ConcId id) {
 
 bool wait_until_all_ended(std::chrono::steady_clock::time_point until) {
   std::unique_lock lock{all_ended_mutex};
-  return all_ended.wait_until(lock, until, [] { return alive.load(std::memory_order_acquire) == 0; });
+  return all_ended.wait_until(lock, until, [] { return alive.load(std::memory_order_seq_cst) == 0; });
 }
 
 std::vector<std::string> busy_workers() {
@@ -128,46 +134,50 @@ std::vector<std::string> busy_workers() {
 
 namespace corps::detail {
 
-Cell& new_cell(ClassRecord const& cls, WorkerInfo info, ConcId fixed) {
+namespace {
+
+/// Fills a cell for the new Worker, and opens its mailbox with the request in it: nothing can come before.
+void open_cell(Request& construct, ClassRecord const& cls, WorkerInfo info, ConcId fixed) {
   if (!mail::gate_open.load(std::memory_order_acquire))
     throw Refused{fmt::format("env {} is stopping and makes no new Workers", env_facts.env)};
   auto& cell = mail::slab().allocate(fixed);
+  auto const id = cell.id.load(std::memory_order_relaxed);
   cell.cls = &cls;
   cell.interleaved = cls.interleaved;
+  cell.constructing = true;
   cell.info = std::move(info);
-  cell.mailbox_max = env_facts.mailbox_max;
+  cell.mailbox_max.store(env_facts.mailbox_max, std::memory_order_relaxed);
   mail::alive.fetch_add(1, std::memory_order_relaxed);
-  cell.inbox.store(Cell::idle_mark(), std::memory_order_seq_cst);
-  if (!mail::gate_open.load(std::memory_order_seq_cst)) mail::ask_to_exit(cell, cell.id.load());  // exit_all may not have seen it
-  return cell;
-}
-
-namespace {
-
-void deliver_to_new_cell(Request& request, ClassRecord const& cls, WorkerInfo info) noexcept {
-  try {
-    auto& cell = new_cell(cls, std::move(info));
-    request.target = cell.id.load(std::memory_order_relaxed);
-    deliver(request, &cell, cell.address());
-  } catch (Error const& error) {
-    request.bounce(error.info());
-  }
+  construct.target = id;
+  construct.next = nullptr;
+  cell.queued.fetch_add(1, std::memory_order_relaxed);
+  cell.inbox.store(&construct, std::memory_order_seq_cst);
+  schedule(cell);                                                                     // from here on it may end at any time
+  if (!mail::gate_open.load(std::memory_order_seq_cst)) mail::ask_to_exit(cell, id);  // exit_all may not have seen it
 }
 
 }  // namespace
 
+void begin_worker(Request& construct, ClassRecord const& cls, WorkerInfo info, ConcId fixed) noexcept {
+  try {
+    open_cell(construct, cls, std::move(info), fixed);
+  } catch (Error const& error) {
+    construct.bounce(error.info());
+  }
+}
+
 void send_create(Request& request, ClassRecord const& cls, WorkerInfo info, EnvId env) {
   ConcAddr const mgr{env, env_mgr_id};
   if (!open_call(request, mgr, default_limit_ns)) return;
-  if (env != env_facts.env) return route(std::unique_ptr<Request>{&request}, env);
-  deliver_to_new_cell(request, cls, std::move(info));
+  if (env != env_facts.env) return send_away(request, env);
+  begin_worker(request, cls, std::move(info));
 }
 
 void deliver_create(std::unique_ptr<Request> request) noexcept {
   WorkerInfo info;
   request->method->describe_new(*request, info);
   auto const& cls = *request->method->constructs;
-  deliver_to_new_cell(*request.release(), cls, std::move(info));
+  begin_worker(*request.release(), cls, std::move(info));
 }
 
 }  // namespace corps::detail
@@ -176,8 +186,8 @@ namespace corps {
 
 Conc::Conc() {
   auto* const cell = detail::current_cell;
-  if (cell == nullptr || !cell->constructing) return;  // an object of its own, not a Worker
-  cell->constructing = false;
+  if (cell == nullptr || !cell->expects_object) return;  // an object of its own, not a Worker
+  cell->expects_object = false;
   my_cell_ = cell;
 }
 Conc::~Conc() = default;

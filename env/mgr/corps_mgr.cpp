@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <system_error>
 #include <utility>
 
 #include "corps/detail/registry.hpp"
@@ -18,6 +19,7 @@
 #include "env/host/internal/log.hpp"
 #include "env/host/internal/random.hpp"
 #include "env/host/internal/signals.hpp"
+#include "env/host/internal/system_error.hpp"
 
 namespace corps::mgr {
 namespace {
@@ -26,6 +28,8 @@ using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
 constexpr std::uint32_t first_epoch = 1;
+/// Signals within this time are one wish: `timeout` and some shells send theirs to the process and to its group.
+constexpr auto one_wish = 100ms;
 constexpr auto kill_grace = 500ms;  // between the end of limits.stop and SIGKILL for an Env that did not exit by itself
 
 net::Identity new_identity() {
@@ -61,14 +65,18 @@ CorpsMgr::~CorpsMgr() {
 
 void CorpsMgr::boot(detail::AppRecord const& app) {
   auto const begin = steady_clock::now();
+  boot_until_ = begin + settings_.limits.boot;
   try {
     auto const endpoints = env_.start_network();
     env_.table().put({.env = 0, .epoch = identity_.self.epoch, .endpoints = endpoints, .ready = true, .gone = {}});
     start_children(endpoints);
     env_.start_workers(startup::worker_threads(settings_, host::usable_cores(), settings_.corps.envs));
-    wait_until_ready();
+    wait_until("ready", &CorpsMgr::is_ready);
     send_table();
-    host::log(host::Level::info, fmt::format("{} is up: {} Envs in {} ms", settings_.corps.tag, settings_.corps.envs, ms_since(begin)));
+    wait_until("in possession of the table of Envs", &CorpsMgr::has_table);
+    if (asked_to_stop()) return;
+    host::log(host::Level::info,
+              fmt::format("{} is up: {} Envs in {} ms", settings_.corps.tag, settings_.corps.envs, ms_since(begin)));
     make_front(app);
   } catch (...) {
     stop();
@@ -94,37 +102,51 @@ void CorpsMgr::start_child(EnvId env, std::vector<std::string> const& endpoints,
   auto boot = host::seal_boot_bytes(bytes);
   host::cleanse({bytes.data(), bytes.size()});
   auto process = processes_.spawn_self({settings_.corps.tag, startup::env_marker, std::to_string(env)}, std::move(boot));
-  auto const pidfd = process.pidfd.get();
-  {
-    std::lock_guard const lock{mutex_};
-    children_[env].process = std::move(process);
+  std::lock_guard const lock{mutex_};
+  try {
+    env_.network().watch_readable(process.pidfd.get(), [this, env] {
+      on_child_ended(env);
+      return false;
+    });
+  } catch (std::system_error const& error) {
+    processes_.kill(process, SIGKILL);
+    processes_.reap(process);
+    host::throw_system(error.code().value(), fmt::format("watch env {}", env));
   }
-  env_.network().watch_readable(pidfd, [this, env] {
-    on_child_ended(env);
-    return false;
-  });
+  children_[env].process = std::move(process);
 }
 
-void CorpsMgr::wait_until_ready() {
+bool CorpsMgr::is_ready(EnvId env) const { return env_.table().is_ready(env); }
+bool CorpsMgr::has_table(EnvId env) const { return children_.at(env).has_table; }
+
+bool CorpsMgr::asked_to_stop() const {
+  std::lock_guard const lock{mutex_};
+  return exit_code_.has_value();
+}
+
+/// Returns when it is so for every other Env, or somebody asked to stop. Throws when one has ended, or limits.boot is over.
+void CorpsMgr::wait_until(std::string_view what, bool (CorpsMgr::*is_so)(EnvId env) const) {
   std::unique_lock lock{mutex_};
-  auto const until = steady_clock::now() + settings_.limits.boot;
-  changed_.wait_until(lock, until, [&] { return !failure_.empty() || exit_code_ || env_.table().all_ready(); });
+  auto const first_without = [&]() -> EnvId {
+    EnvId env = 1;
+    while (env < settings_.corps.envs && (this->*is_so)(env)) ++env;
+    return env;
+  };
+  auto const all = settings_.corps.envs;
+  changed_.wait_until(lock, boot_until_, [&] { return !failure_.empty() || exit_code_ || first_without() == all; });
+  if (exit_code_) return;
   if (!failure_.empty()) throw WorkerLost{failure_};
-  if (exit_code_ || env_.table().all_ready()) return;
-  for (auto const& row : env_.table().rows())
-    if (!row.ready)
-      throw Timeout{fmt::format("env {} was not ready within limits.boot ({} ms); see what its process waits for, or give it longer", row.env,
-                                std::chrono::duration_cast<std::chrono::milliseconds>(settings_.limits.boot).count())};
+  if (auto const env = first_without(); env != all)
+    throw Timeout{fmt::format("env {} was not {} within limits.boot ({} ms); see what its process waits for, or give it longer",
+                              env, what, std::chrono::duration_cast<std::chrono::milliseconds>(settings_.limits.boot).count())};
 }
 
 void CorpsMgr::make_front(detail::AppRecord const& app) {
   detail::WorkerInfo const info{settings_.corps.tag, {}};
   auto request = app.construct(info, env_.config());
   auto& construct = *request.release();
-  if (detail::open_call(construct, {0, corps_front_id}, settings_.limits.create_timeout.count())) {
-    construct.target = corps_front_id;
-    detail::deliver(construct, &detail::new_cell(*app.cls, info, corps_front_id), {0, corps_front_id});
-  }
+  if (detail::open_call(construct, {0, corps_front_id}, settings_.limits.create_timeout.count()))
+    detail::begin_worker(construct, *app.cls, info, corps_front_id);
   detail::wait_for(construct, detail::never_ns);
   std::optional<ErrorInfo> error;
   if (auto const* failure = construct.failure()) error = *failure;
@@ -144,10 +166,13 @@ void CorpsMgr::send_table() {
 
 void CorpsMgr::on_control(net::Peer const& from, Control message) {
   if (auto* const ready = std::get_if<Ready>(&message)) {
-    if (env_.table().mark_ready(from.env, std::move(ready->endpoints))) {
-      std::lock_guard const lock{mutex_};
-      changed_.notify_all();
-    }
+    env_.table().mark_ready(from.env, std::move(ready->endpoints));
+    std::lock_guard const lock{mutex_};
+    changed_.notify_all();
+  } else if (std::holds_alternative<TableTaken>(message)) {
+    std::lock_guard const lock{mutex_};
+    children_[from.env].has_table = true;
+    changed_.notify_all();
   } else if (auto const* const stop = std::get_if<StopRequest>(&message)) {
     ask_to_stop(stop->exit_code);
   } else if (auto const* const exit = std::get_if<ExitOrder>(&message)) {
@@ -165,11 +190,14 @@ void CorpsMgr::on_child_ended(EnvId env) {
     auto const pid = child.process.pid;
     auto const exit = processes_.reap(child.process);
     child.ended = true;
-    how = fmt::format("its process {} was {}", pid, exit.text);
-    if (exit.text.starts_with("exited")) how = fmt::format("its process {} {}", pid, exit.text);
+    how = fmt::format("its process {} {}{}", pid, exit.text.starts_with("killed") ? "was " : "", exit.text);
     if (!booted_ && failure_.empty() && !stopping_) failure_ = fmt::format("env {} did not start: {}", env, how);
     changed_.notify_all();
-    if (stopping_) return;
+    if (stopping_) {
+      if (!exit.clean && !child.signalled)
+        host::log(host::Level::error, fmt::format("env {} failed while it stopped: {}", env, how));
+      return;
+    }
   }
   host::log(host::Level::error, fmt::format("env {} is lost: {}", env, how));
   env_.env_ended(env, how);
@@ -184,14 +212,19 @@ void CorpsMgr::stop_on_signals(host::UniqueFd signals) {
 bool CorpsMgr::on_signal() {
   auto const signal = host::next_stop_signal(signals_);
   if (!signal) return true;
+  auto const now = steady_clock::now();
+  bool again = false;
   {
     std::lock_guard const lock{mutex_};
-    if (exit_code_) {
-      for (auto& [env, child] : children_)
-        if (!child.ended) processes_.kill(child.process, SIGKILL);
-      host::log(host::Level::error, fmt::format("{} again: exiting at once", host::signal_text(signal->number)));
-      _exit(128 + signal->number);
-    }
+    again = signalled_at_.has_value();
+    if (!again) signalled_at_ = now;
+    if (again && now - *signalled_at_ < one_wish) return true;
+    if (again)
+      for (auto& [env, child] : children_) this->signal(child, SIGKILL);
+  }
+  if (again) {
+    host::log(host::Level::error, fmt::format("{} again: exiting at once", host::signal_text(signal->number)));
+    _exit(128 + signal->number);
   }
   host::log(host::Level::info, fmt::format("{}: stopping {}", host::signal_text(signal->number), settings_.corps.tag));
   ask_to_stop(128 + signal->number);
@@ -226,16 +259,9 @@ int CorpsMgr::stop() {
   }
   auto const limit = settings_.limits.stop;
   auto const until = steady_clock::now() + limit;
-  for (auto const& row : env_.table().rows())
-    if (row.env != 0 && row.ready) env_.send(row.env, StopOrder{limit.count()});
-  {
-    std::lock_guard const lock{mutex_};  // those that are not ready yet take no orders
-    for (auto const& row : env_.table().rows())
-      if (row.env != 0 && !row.ready && row.gone.empty() && children_.contains(row.env) && !children_[row.env].ended)
-        processes_.kill(children_[row.env].process, SIGTERM);
-  }
+  order_children_to_stop(limit);
   bool const quiet = env_.end_workers(limit);
-  stop_children(until);
+  wait_for_children(until);
   if (!quiet || !env_.end_threads()) {
     std::fflush(nullptr);
     _exit(exit_code_.value_or(1));
@@ -243,13 +269,28 @@ int CorpsMgr::stop() {
   return exit_code_.value_or(0);
 }
 
-void CorpsMgr::stop_children(steady_clock::time_point until) {
+void CorpsMgr::order_children_to_stop(std::chrono::nanoseconds limit) {
+  for (auto const& row : env_.table().rows()) {
+    if (row.env == 0 || (row.ready && env_.send(row.env, StopOrder{limit.count()}))) continue;
+    std::lock_guard const lock{mutex_};  // one that is not ready yet, or not linked, takes no orders
+    if (auto const child = children_.find(row.env); child != children_.end()) signal(child->second, SIGTERM);
+  }
+}
+
+void CorpsMgr::signal(Child& child, int number) {
+  if (child.ended) return;
+  child.signalled = true;
+  processes_.kill(child.process, number);
+}
+
+void CorpsMgr::wait_for_children(steady_clock::time_point until) {
   std::unique_lock lock{mutex_};
   if (changed_.wait_until(lock, until + kill_grace, [&] { return children_ended(); })) return;
   for (auto& [env, child] : children_) {
     if (child.ended) continue;
-    host::log(host::Level::error, fmt::format("env {} (process {}) did not exit within limits.stop and is killed", env, child.process.pid));
-    processes_.kill(child.process, SIGKILL);
+    host::log(host::Level::error,
+              fmt::format("env {} (process {}) did not exit within limits.stop and is killed", env, child.process.pid));
+    signal(child, SIGKILL);
   }
   changed_.wait_for(lock, kill_grace, [&] { return children_ended(); });
 }

@@ -22,7 +22,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::chrono::milliseconds drain_limit = 1s;
 constexpr std::size_t control_bytes_max = std::size_t{1} << 20;
 
 std::atomic<EnvProcess*> active{nullptr};
@@ -82,11 +81,14 @@ EnvProcess::EnvProcess(startup::Settings const& settings, Config config, net::Id
       identity_(identity),
       hooks_(std::move(hooks)),
       links_(identity.self.env, *this, link_limits(settings.limits)),
-      network_(identity, net_settings(settings.limits), links_, [](std::string_view line) { host::log(host::Level::warn, line); }) {
+      network_(identity, net_settings(settings.limits), links_,
+               [](std::string_view line) { host::log(host::Level::warn, line); }) {
+  EnvProcess* none = nullptr;
+  if (!active.compare_exchange_strong(none, this, std::memory_order_acq_rel))
+    throw Refused{"a Corps runs in this process already, and there may be one at a time: stop that one first"};
   set_facts(settings_, identity.self);
   links_.attach(network_);
   mail::open_gate();
-  active.store(this, std::memory_order_release);
 }
 
 EnvProcess::~EnvProcess() { active.store(nullptr, std::memory_order_release); }
@@ -107,14 +109,17 @@ bool EnvProcess::end_workers(std::chrono::nanoseconds limit) {
   mail::close_gate();
   mail::exit_all();
   if (mail::wait_until_all_ended(std::chrono::steady_clock::now() + limit)) return true;
-  for (auto const& worker : mail::busy_workers())
-    host::log(host::Level::error, fmt::format("{} and did not end within limits.stop ({} ms); this process exits without it", worker,
-                                              std::chrono::duration_cast<std::chrono::milliseconds>(limit).count()));
+  auto stuck = mail::busy_workers();
+  if (stuck.empty()) stuck.push_back(fmt::format("a Worker of env {} runs a Task of its own, such as on_main,", identity_.self.env));
+  for (auto const& worker : stuck)
+    host::log(host::Level::error, fmt::format("{} and did not end within limits.stop ({} ms); this process exits without it",
+                                              worker, std::chrono::duration_cast<std::chrono::milliseconds>(limit).count()));
   return false;
 }
 
-bool EnvProcess::end_threads() {
+bool EnvProcess::end_threads(std::chrono::milliseconds drain_limit) {
   bool const quiet = network_.stop(drain_limit);
+  links_.stop();
   clock_.reset();
   scheduler_.reset();
   return quiet;

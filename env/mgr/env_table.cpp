@@ -1,6 +1,5 @@
 #include "env/mgr/internal/env_table.hpp"
 
-#include <algorithm>
 #include <ranges>
 #include <utility>
 
@@ -66,9 +65,10 @@ std::vector<EnvId> EnvTable::live() const {
   return envs;
 }
 
-bool EnvTable::all_ready() const {
+bool EnvTable::is_ready(EnvId env) const {
   std::lock_guard const lock{mutex_};
-  return std::ranges::all_of(rows_, [](auto const& entry) { return entry.second.ready; });
+  auto const found = rows_.find(env);
+  return found != rows_.end() && found->second.ready;
 }
 
 }  // namespace corps::mgr

@@ -1,22 +1,31 @@
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <exception>
+#include <mutex>
+#include <string>
+#include <utility>
 
 #include "corps/detail/create.hpp"
 #include "corps/detail/registry.hpp"
 #include "corps/detail/runtime.hpp"
 #include "corps/detail/thrown.hpp"
 #include "corps/spawn.hpp"
+#include "env/host/internal/clock.hpp"
 #include "env/host/internal/log.hpp"
 #include "env/mail/internal/errors.hpp"
+#include "env/net/internal/log_limiter.hpp"
 
 namespace corps::detail {
 namespace {
 
+constexpr std::uint32_t lost_errors_logged_per_second_max = 20;
+
 bool is_front(Cell const& cell) noexcept { return cell.address() == ConcAddr{0, corps_front_id}; }
 
 std::string say(ErrorInfo const& error) {
-  return error.type.empty() ? fmt::format("{}: {}", error_name(error.code), error.text) : fmt::format("{}: {}", error.type, error.text);
+  return error.type.empty() ? fmt::format("{}: {}", error_name(error.code), error.text)
+                            : fmt::format("{}: {}", error.type, error.text);
 }
 
 Task<void> run_main(Task<void> main, Cell* cell) {
@@ -27,8 +36,8 @@ Task<void> run_main(Task<void> main, Cell* cell) {
     failure = std::current_exception();
   }
   if (failure) {
-    host::log(host::Level::error,
-              fmt::format("on_main of {} at {} ended with {}", cell->cls->name, to_string(cell->address()), say(describe_thrown(failure))));
+    host::log(host::Level::error, fmt::format("on_main of {} at {} ended with {}", cell->cls->name, to_string(cell->address()),
+                                              say(describe_thrown(failure))));
     cell->exiting = true;
   }
   if (is_front(*cell)) stop_corps(failure ? 1 : 0);
@@ -38,12 +47,18 @@ Task<void> run_main(Task<void> main, Cell* cell) {
 
 void begin_main(Cell& cell, Task<> main) {
   if (!main.valid()) return;
-  auto running = spawn(run_main(std::move(main), &cell));
-  (void)running;
+  auto const context = std::exchange(cell.context, CallContext{});  // it outlives the request that made the object
+  (void)spawn(run_main(std::move(main), &cell));
+  cell.context = context;
 }
 
 void lost_error(Request const& request, ErrorInfo const& error) noexcept {
-  host::log(host::Level::warn, fmt::format("nobody saw how a call of {} ended: {}", mail::method_name(request), say(error)));
+  static std::mutex mutex;
+  static net::LogLimiter limited{[](std::string_view line) { host::log(host::Level::warn, line); }, host::Clock::system(),
+                                 lost_errors_logged_per_second_max};
+  auto line = fmt::format("nobody saw how a call of {} ended: {}", mail::method_name(request), say(error));
+  std::lock_guard const lock{mutex};
+  limited(std::move(line));
 }
 
 }  // namespace corps::detail

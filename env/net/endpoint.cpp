@@ -112,7 +112,9 @@ std::string inet_text(Address const& address) {
   std::array<char, INET6_ADDRSTRLEN> host{};
   if (address.any.sa_family == AF_INET6) {
     ::inet_ntop(AF_INET6, &address.v6.sin6_addr, host.data(), host.size());
-    return "[" + std::string(host.data()) + "]:" + std::to_string(ntohs(address.v6.sin6_port));
+    std::string text = "[";
+    text += host.data();
+    return text + "]:" + std::to_string(ntohs(address.v6.sin6_port));
   }
   ::inet_ntop(AF_INET, &address.v4.sin_addr, host.data(), host.size());
   return std::string(host.data()) + ":" + std::to_string(ntohs(address.v4.sin_port));

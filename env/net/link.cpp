@@ -37,25 +37,32 @@ ErrorInfo lost(EnvId env, std::string const& why, Ran ran) {
 }
 
 ErrorInfo link_full(EnvId env, std::size_t bytes) {
-  return {Errc::overloaded, Ran::no,
-          fmt::format("{} bytes wait to be sent to env {}, the most that may; send less at a time, or raise limits.in_flight_per_link", bytes,
-                      env),
+  return {Errc::overloaded,
+          Ran::no,
+          fmt::format(
+              "{} bytes wait to be sent to env {}, the most that may; send less at a time, or raise limits.in_flight_per_link",
+              bytes, env),
           {},
           {}};
 }
 
 void pack_request(Packer& out, Request const& request, std::uint64_t number) {
-  auto const remaining = request.deadline_ns == detail::never_ns ? no_deadline_on_wire
-                                                                 : std::max<std::int64_t>(0, request.deadline_ns - detail::now_ns());
+  auto const remaining = request.deadline_ns == detail::never_ns
+                             ? no_deadline_on_wire
+                             : std::max<std::int64_t>(0, request.deadline_ns - detail::now_ns());
   out(number, request.method->id.hash, static_cast<std::uint64_t>(request.target), remaining);
   request.pack_arguments(out);
 }
 
-void shorten(std::string& text, std::size_t bytes_max) {
+void shorten(ErrorInfo& error, std::size_t bytes_max) {
   constexpr std::string_view mark = " ...";
-  if (text.size() <= bytes_max) return;
-  text.resize(bytes_max - mark.size());
-  text += mark;
+  for (auto* const text : {&error.text, &error.type}) {
+    if (text->size() <= bytes_max) continue;
+    text->resize(bytes_max - mark.size());
+    *text += mark;
+  }
+  std::size_t chain_bytes = 0;
+  std::erase_if(error.chain, [&](std::string const& step) { return (chain_bytes += step.size()) > bytes_max; });
 }
 
 /// What packing or unpacking threw, as the error of a call that was not run.
@@ -109,7 +116,8 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     if (number != no_answer_wanted) open_.emplace(number, std::move(request));
   }
   auto const sent = connection->send(FrameKind::request, frame);
-  if (sent == SendResult::sent || (sent == SendResult::closed && number != no_answer_wanted)) return false;  // carrier_down ends the call
+  if (sent == SendResult::sent || (sent == SendResult::closed && number != no_answer_wanted))
+    return false;  // carrier_down ends the call
   if (number != no_answer_wanted) request = take_open(number);
   if (request == nullptr) return false;
   request.release()->bounce(sent == SendResult::closed ? lost(env_, "the connection to it has just closed", Ran::no)
@@ -119,9 +127,13 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
 
 bool Link::keep_unsent(std::uint64_t number, ByteBuffer frame, std::unique_ptr<Request> request) {
   unsent_bytes_ += frame.size();
-  if (number != no_answer_wanted) unsent_calls_.emplace(number, std::move(request));
-  unsent_.push_back({std::move(frame), std::move(request)});
-  return state_ == State::idle && std::exchange(state_, State::dialing) == State::idle;
+  if (number == no_answer_wanted) {
+    unsent_.push_back({std::move(frame), std::move(request)});
+  } else {
+    unsent_calls_.emplace(number, std::move(request));
+    unsent_.push_back({std::move(frame), nullptr});
+  }
+  return state_ == State::idle && std::exchange(state_, State::wanted) == State::idle;
 }
 
 bool Link::send_control(std::span<std::byte const> bytes) { return reply(FrameKind::control, bytes); }
@@ -157,7 +169,8 @@ void Link::on_error(std::span<std::byte const> payload) {
   in.finish();
   auto request = take_open(number);
   if (request == nullptr) return;
-  if (info.code == Errc::attribute) info.text += fmt::format(" (called: {} {})", readable(*request->method), request->method->id.signature);
+  if (info.code == Errc::attribute)
+    info.text += fmt::format(" (called: {} {})", readable(*request->method), request->method->id.signature);
   request.release()->bounce(std::move(info));
 }
 
@@ -169,12 +182,14 @@ void Link::on_request(std::span<std::byte const> payload) {
   in(head.number, head.method, head.target, head.remaining_ns);
   auto const* const method = detail::find_method(head.method);
   if (method == nullptr)
-    return answer_with_error(head.number, {Errc::attribute, Ran::no,
-                                           fmt::format("env {} has no method with the identity {:016x}: it runs another program, or another "
-                                                       "version of it",
-                                                       self_, head.method),
-                                           {},
-                                           {}});
+    return answer_with_error(head.number,
+                             {Errc::attribute,
+                              Ran::no,
+                              fmt::format("env {} has no method with the identity {:016x}: it runs another program, or another "
+                                          "version of it",
+                                          self_, head.method),
+                              {},
+                              {}});
   std::unique_ptr<Request> request;
   try {
     request = method->make(in);
@@ -212,10 +227,7 @@ void Link::answer(std::unique_ptr<Request> request) noexcept {
 void Link::answer_with_error(std::uint64_t call, ErrorInfo error) noexcept {
   if (call == no_answer_wanted)
     return host::log(host::Level::warn, fmt::format("a request of env {} that wants no answer failed: {}", env_, error.text));
-  auto const bytes_max = std::min(error_text_bytes_max, limits_.message_bytes_max / 4);
-  shorten(error.text, bytes_max);
-  shorten(error.type, bytes_max);
-  while (!error.chain.empty() && error.chain.size() * error.chain.front().size() > bytes_max) error.chain.pop_back();
+  shorten(error, std::min(error_text_bytes_max, limits_.message_bytes_max / 4));
   ByteBuffer bytes;
   Packer out{bytes};
   out(call, error);
@@ -243,13 +255,22 @@ bool Link::reply(FrameKind kind, std::span<std::byte const> bytes) noexcept {
 bool Link::wants_carrier() {
   std::lock_guard const lock{mutex_};
   if (state_ != State::idle || !gone_.empty()) return false;
+  state_ = State::wanted;
+  return true;
+}
+
+bool Link::begin_dial() {
+  std::lock_guard const lock{mutex_};
+  if (state_ != State::wanted) return false;
   state_ = State::dialing;
   return true;
 }
 
-bool Link::dials() {
+bool Link::dial_failed() {
   std::lock_guard const lock{mutex_};
-  return state_ == State::dialing;
+  if (state_ != State::dialing || ++failed_dials_ == dials_max) return false;
+  state_ = State::wanted;
+  return true;
 }
 
 void Link::await_peer() {
@@ -257,16 +278,11 @@ void Link::await_peer() {
   if (state_ == State::dialing) state_ = State::awaiting;
 }
 
-bool Link::awaits_peer() {
+bool Link::peer_is_late() {
   std::lock_guard const lock{mutex_};
   if (state_ != State::awaiting) return false;
-  state_ = State::dialing;
+  state_ = State::wanted;
   return true;
-}
-
-bool Link::may_dial_again() {
-  std::lock_guard const lock{mutex_};
-  return state_ == State::dialing && ++failed_dials_ < dials_max;
 }
 
 bool Link::admits_carrier_of_peer() {

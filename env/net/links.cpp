@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
+#include <utility>
 
 #include "corps/detail/runtime.hpp"
 #include "corps/error.hpp"
@@ -13,97 +13,160 @@ namespace {
 
 /// How long calls of a lost carrier wait for the word how the other Env ended, which only its parent has.
 constexpr auto wait_for_cause = std::chrono::milliseconds{50};
-/// How long this side waits for a carrier that the peer said it is making.
-constexpr auto wait_for_peer = std::chrono::milliseconds{500};
+/// How long this side waits for a carrier that the peer said it is making, or believes to have.
+constexpr auto wait_for_peer = std::chrono::milliseconds{100};
+/// Between a dial that failed and the next one: the word that the Env has ended may be on its way.
+constexpr auto wait_to_dial_again = std::chrono::milliseconds{20};
 
-ErrorInfo unknown_env(EnvId env) {
-  return {Errc::worker_lost, Ran::no, fmt::format("there is no env {} in this Corps", env), {}, {}};
-}
+/// All Envs may want links to all others at the same moment: some at a time, each in time, rather than all, each too late.
+constexpr int dials_at_once_max = 8;
+
+constexpr char const* stopping = "this Env is stopping";
+
+ErrorInfo worker_lost(std::string text) { return {Errc::worker_lost, Ran::no, std::move(text), {}, {}}; }
 
 }  // namespace
 
 Links::Links(EnvId self, Directory& directory, LinkLimits limits) : self_(self), directory_(directory), limits_(limits) {}
 Links::~Links() = default;
 
-Link& Links::link(EnvId env) {
+Link* Links::find(EnvId env) {
   std::lock_guard const lock{mutex_};
-  auto& link = links_[env];
-  if (link == nullptr) link = std::make_unique<Link>(self_, env, limits_);
-  return *link;
+  auto const found = links_.find(env);
+  return found == links_.end() ? nullptr : found->second.get();
+}
+
+/// Null for an Env that nobody knows: numbers from outside make no links.
+Link* Links::find_or_make(EnvId env) {
+  if (auto* const way = find(env)) return way;
+  Directory::Entry entry;
+  if (env == self_ || !directory_.look_up(env, entry)) return nullptr;
+  std::lock_guard const lock{mutex_};
+  auto& way = links_[env];
+  if (way == nullptr) {
+    way = std::make_unique<Link>(self_, env, limits_);
+    if (!entry.gone.empty()) way->env_ended(entry.gone);
+    if (stopped_) way->env_ended(stopping);
+  }
+  return way.get();
 }
 
 void Links::send(std::unique_ptr<detail::Request> request, EnvId env) noexcept {
-  Directory::Entry entry;
-  if (!directory_.look_up(env, entry)) return request.release()->bounce(unknown_env(env));
-  auto& way = link(env);
-  if (way.send(std::move(request))) dial(way);
+  auto* const way = find_or_make(env);
+  if (way == nullptr) return request.release()->bounce(worker_lost(fmt::format("there is no env {} in this Corps", env)));
+  if (way->send(std::move(request))) want_carrier(*way);
 }
 
-bool Links::send_control(EnvId env, std::span<std::byte const> bytes) { return link(env).send_control(bytes); }
+bool Links::send_control(EnvId env, std::span<std::byte const> bytes) {
+  auto* const way = find(env);
+  return way != nullptr && way->send_control(bytes);
+}
 
 void Links::connect(EnvId env) {
-  auto& way = link(env);
-  if (way.wants_carrier()) dial(way);
+  auto* const way = find_or_make(env);
+  if (way != nullptr && way->wants_carrier()) want_carrier(*way);
 }
 
-void Links::env_ended(EnvId env, std::string const& how) { link(env).fail_all(how, true); }
+void Links::env_ended(EnvId env, std::string const& how) {
+  auto* const way = find_or_make(env);
+  if (way != nullptr && way->env_ended(how)) give_up_after(wait_for_cause, *way, how);
+}
 
-void Links::dial(Link& way) {
-  Directory::Entry entry;
-  if (!directory_.look_up(way.env(), entry)) return way.fail_all("no such Env is known", false);
-  if (!entry.gone.empty()) return way.fail_all(entry.gone, true);
-  network_->dial(entry.peer, entry.endpoints);
+void Links::stop() {
+  std::lock_guard const lock{mutex_};
+  stopped_ = true;
+  for (auto& [env, way] : links_) {
+    way->env_ended(stopping);
+    way->give_up(stopping);
+  }
+}
+
+// --- carriers ----------------------------------------------------------------------------------------------------
+
+void Links::want_carrier(Link& way) {
+  network_->post([this, &way] { queue_dial(way); });
+}
+
+/// From here to the end on the I/O thread, where carriers of peers come up as well: no dial begins that is not needed any more.
+void Links::queue_dial(Link& way) {
+  dial_queue_.push_back(&way);
+  begin_dials();
+}
+
+void Links::begin_dials() {
+  while (dials_ < dials_at_once_max && !dial_queue_.empty()) {
+    auto& way = *dial_queue_.front();
+    dial_queue_.pop_front();
+    Directory::Entry entry;
+    if (!way.begin_dial() || !directory_.look_up(way.env(), entry)) continue;
+    ++dials_;
+    network_->dial(entry.peer, std::move(entry.endpoints));
+  }
+}
+
+void Links::give_up_after(std::chrono::nanoseconds delay, Link& way, std::string why) {
+  network_->after(delay, [&way, why = std::move(why)] { way.give_up(why); });
 }
 
 bool Links::admit(Peer const& peer) {
   Directory::Entry entry;
-  if (!directory_.look_up(peer.env, entry) || entry.peer != peer || !entry.gone.empty()) return false;
-  return link(peer.env).admits_carrier_of_peer();
+  if (!directory_.look_up(peer.env, entry) || entry.peer != peer) return false;
+  auto* const way = find_or_make(peer.env);
+  return way != nullptr && way->admits_carrier_of_peer();
 }
 
-void Links::on_open(std::shared_ptr<Connection> connection, bool) {
+void Links::on_open(std::shared_ptr<Connection> connection, bool dialed) {
   auto const peer = connection->peer();
-  auto& way = link(peer.env);
-  connection->set_user_data(reinterpret_cast<std::uintptr_t>(&way));
-  way.carrier_up(std::move(connection));
-  directory_.on_link(peer, true);
+  auto* const way = find_or_make(peer.env);
+  connection->set_user_data(reinterpret_cast<std::uintptr_t>(way));
+  if (way->carrier_up(std::move(connection))) directory_.on_link(peer, true);
+  if (!dialed) return;
+  --dials_;
+  begin_dials();
 }
 
 void Links::on_frame(Connection& connection, FrameKind kind, std::span<std::byte const> payload) {
   auto& way = *reinterpret_cast<Link*>(connection.user_data());
+  std::string why;
   try {
     switch (kind) {
       case FrameKind::request: return way.on_request(payload);
       case FrameKind::answer: return way.on_answer(payload);
       case FrameKind::error: return way.on_error(payload);
       case FrameKind::control: return directory_.on_control(connection.peer(), payload);
-      default: return connection.close("frame of a kind that has no meaning here");
+      default: why = "a frame of a kind that has no meaning here";
     }
   } catch (Error const& error) {
-    connection.close(fmt::format("bytes that no Env sends: {}", error.text()));
+    why = fmt::format("bytes that no Env sends: {}", error.text());
   } catch (std::exception const& error) {
-    connection.close(fmt::format("a frame could not be taken: {}", error.what()));
+    why = fmt::format("a frame could not be taken: {}", error.what());
   }
+  host::log(host::Level::error, fmt::format("closed the connection with {}: {}", to_string(connection.peer()), why));
+  connection.close(std::move(why));
 }
 
 void Links::on_closed(Connection& connection, std::string_view reason) {
   auto const peer = connection.peer();
   auto& way = *reinterpret_cast<Link*>(connection.user_data());
-  if (!way.carrier_down(connection, reason)) return;
-  network_->after(wait_for_cause, [this, env = peer.env, why = fmt::format("connection lost: {}", reason)] { link(env).give_up(why); });
+  if (!way.carrier_down(connection)) return;
+  give_up_after(wait_for_cause, way, fmt::format("connection lost: {}", reason));
   directory_.on_link(peer, false);
 }
 
 void Links::on_dial_failed(Peer const& expected, std::string_view reason, bool refused_as_duplicate) {
-  auto& way = link(expected.env);
-  if (!refused_as_duplicate) return way.fail_all(fmt::format("it cannot be reached: {}", reason), false);
-  way.await_peer();
-  network_->after(wait_for_peer, [this, env = expected.env] { dial_again_unless_peer_does(env); });
-}
-
-void Links::dial_again_unless_peer_does(EnvId env) {
-  auto& way = link(env);
-  if (way.awaits_peer()) dial(way);
+  --dials_;
+  begin_dials();
+  auto* const way = find(expected.env);
+  if (way == nullptr) return;
+  if (refused_as_duplicate) {
+    way->await_peer();
+    return network_->after(wait_for_peer, [this, way] {
+      if (way->peer_is_late()) queue_dial(*way);
+    });
+  }
+  if (way->dial_failed()) return network_->after(wait_to_dial_again, [this, way] { queue_dial(*way); });
+  way->fail_unsent(fmt::format("it cannot be reached: {}", reason));
+  directory_.on_link(expected, false);
 }
 
 }  // namespace corps::net

@@ -190,7 +190,8 @@ void Network::Impl::add_listener(Endpoint endpoint, host::UniqueFd fd) {
   if (stopping_) return;
   auto& listener = listeners_.emplace_back(reactor_);
   listener.endpoint = std::move(endpoint);
-  listener.descriptor.emplace(reactor_, std::move(fd), [this, &listener] { on_acceptable(listener); }, [] {});
+  listener.descriptor.emplace(
+      reactor_, std::move(fd), [this, &listener] { on_acceptable(listener); }, [] {});
   listener.descriptor->arm_read();
 }
 
@@ -212,8 +213,8 @@ void Network::Impl::on_acceptable(Listener& listener) {
       continue;
     }
     tune(fd.get());
-    auto const opening = std::make_shared<Opening>(reactor_, *this, Handshake::server(identity_, random_), std::move(fd),
-                                                   clock_.monotonic_ns());
+    auto const opening =
+        std::make_shared<Opening>(reactor_, *this, Handshake::server(identity_, random_), std::move(fd), clock_.monotonic_ns());
     accepted_.push_back(opening);
     opening->start_accepted(settings_.handshake_limit);
   }

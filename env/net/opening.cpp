@@ -12,7 +12,8 @@ namespace corps::net {
 Opening::Opening(Reactor& reactor, Owner& owner, Handshake handshake, host::UniqueFd fd, std::uint64_t started_ns)
     : owner_(owner), handshake_(std::move(handshake)), remote_(remote_text(fd.get())), started_ns_(started_ns) {
   limit_.emplace(reactor);
-  descriptor_.emplace(reactor, std::move(fd), [this] { on_readable(); }, [this] { on_connected(); });
+  descriptor_.emplace(
+      reactor, std::move(fd), [this] { on_readable(); }, [this] { on_connected(); });
 }
 
 void Opening::start_dialed(std::chrono::nanoseconds limit) {

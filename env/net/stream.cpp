@@ -44,6 +44,16 @@ ssize_t send_now(int fd, std::span<iovec> parts) noexcept {
   }
 }
 
+// It ends up in logs: one line, whatever the peer wrote.
+std::string goodbye_text(std::span<std::byte const> payload) {
+  std::string text;
+  for (auto const byte : payload.first(std::min(payload.size(), goodbye_bytes_max))) {
+    auto const character = static_cast<unsigned char>(byte);
+    text += character < ' ' || character == 0x7f ? '?' : static_cast<char>(character);
+  }
+  return text;
+}
+
 }  // namespace
 
 Connection::~Connection() = default;
@@ -58,7 +68,8 @@ Stream::Stream(Reactor& reactor, Owner& owner, NetSettings const& settings, Peer
       fd_(fd.get()),
       reader_(Phase::established, settings.frame_bytes_max) {
   linger_.emplace(reactor);
-  descriptor_.emplace(reactor, std::move(fd), [this] { on_readable(); }, [this] { on_writable(); });
+  descriptor_.emplace(
+      reactor, std::move(fd), [this] { on_readable(); }, [this] { on_writable(); });
 }
 
 void Stream::start(std::span<std::byte const> received) {
@@ -92,8 +103,7 @@ bool Stream::take(std::span<std::byte const> bytes) {
     auto const frame = reader_.next(bytes);
     if (!frame) break;
     if (frame->kind == FrameKind::goodbye) {
-      auto const text = frame->payload.first(std::min(frame->payload.size(), goodbye_bytes_max));
-      finish("peer said goodbye: " + std::string(reinterpret_cast<char const*>(text.data()), text.size()));
+      finish("peer said goodbye: " + goodbye_text(frame->payload));
       return false;
     }
     {

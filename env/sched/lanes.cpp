@@ -15,11 +15,8 @@ void pause() noexcept {
 }  // namespace
 
 void Lanes::push_next(Lane& lane, caf::resumable* job) {
-  if (auto* const displaced = lane.next.exchange(job, std::memory_order_seq_cst)) {
-    push(lane, displaced);
-  } else if (idle_.load(std::memory_order_seq_cst) != 0 && !watched_.load(std::memory_order_seq_cst) && !watched_.exchange(true)) {
-    wake_one();
-  }
+  if (auto* const displaced = lane.next.exchange(job, std::memory_order_seq_cst)) push(lane, displaced);
+  if (idle_.load(std::memory_order_seq_cst) != 0 && !watched_.load(std::memory_order_seq_cst)) wake_watcher();
 }
 
 void Lanes::push(Lane& lane, caf::resumable* job) {
@@ -31,7 +28,9 @@ void Lanes::push(Lane& lane, caf::resumable* job) {
   if (idle_.load(std::memory_order_seq_cst) != 0) wake_one();
 }
 
-void Lanes::push_anywhere(caf::resumable* job) { push(lanes_[round_robin_.fetch_add(1, std::memory_order_relaxed) % primary_], job); }
+void Lanes::push_anywhere(caf::resumable* job) {
+  push(lanes_[round_robin_.fetch_add(1, std::memory_order_relaxed) % primary_], job);
+}
 
 caf::resumable* Lanes::pop_queue(Lane& lane) {
   if (lane.queued.load(std::memory_order_seq_cst) == 0) return nullptr;
@@ -55,32 +54,52 @@ caf::resumable* Lanes::pop_own(Lane& lane) {
   return lane.next.exchange(nullptr, std::memory_order_acq_rel);
 }
 
-caf::resumable* Lanes::search(Lane& lane) {
+caf::resumable* Lanes::steal(Lane& lane) {
+  auto const lanes = used();
   auto const own = static_cast<std::size_t>(&lane - lanes_.data());
+  for (std::size_t step = 1; step <= lanes.size(); ++step)
+    if (auto* const job = pop_queue(lanes[(own + step) % lanes.size()])) return job;
+  return nullptr;
+}
+
+caf::resumable* Lanes::search(Lane& lane) {
   for (int round = 0; round < searches_before_parking; ++round) {
-    for (std::size_t step = 0; step < lanes_.size(); ++step)
-      if (auto* const job = pop_queue(lanes_[(own + step) % lanes_.size()])) return job;
+    if (auto* const job = steal(lane)) return job;
     pause();
   }
   return nullptr;
 }
 
-bool Lanes::anything_queued() const noexcept {
-  return std::ranges::any_of(lanes_, [](Lane const& lane) { return lane.queued.load(std::memory_order_seq_cst) != 0; });
+bool Lanes::anything_queued() noexcept {
+  return std::ranges::any_of(used(), [](Lane const& lane) { return lane.queued.load(std::memory_order_seq_cst) != 0; });
 }
 
-bool Lanes::any_slot_taken() const noexcept {
-  return std::ranges::any_of(lanes_, [](Lane const& lane) { return lane.next.load(std::memory_order_seq_cst) != nullptr; });
+bool Lanes::any_slot_taken() noexcept {
+  return std::ranges::any_of(used(), [](Lane const& lane) { return lane.next.load(std::memory_order_seq_cst) != nullptr; });
 }
 
-void Lanes::wake_one() {
-  std::lock_guard const lock{idle_mutex_};
+// --- idle threads ------------------------------------------------------------------------------------------------
+
+void Lanes::set_idle_count() noexcept { idle_.store(static_cast<std::uint32_t>(idle_list_.size()), std::memory_order_seq_cst); }
+
+void Lanes::wake(std::lock_guard<std::mutex> const&, bool to_watch) {
   if (idle_list_.empty()) return;
   auto* const lane = idle_list_.back();
   idle_list_.pop_back();
   lane->parked = false;
-  idle_.store(static_cast<std::uint32_t>(idle_list_.size()), std::memory_order_seq_cst);
+  if (to_watch) {
+    lane->watches = true;
+    watched_.store(true, std::memory_order_seq_cst);
+  }
+  set_idle_count();
   lane->wake.release();
+}
+
+void Lanes::wake_one() { wake(std::lock_guard{idle_mutex_}, false); }
+
+void Lanes::wake_watcher() {
+  std::lock_guard const lock{idle_mutex_};
+  if (!watched_.load(std::memory_order_relaxed)) wake(lock, true);
 }
 
 void Lanes::close() {
@@ -95,7 +114,7 @@ bool Lanes::enter_idle(Lane& lane) {
     std::lock_guard const lock{idle_mutex_};
     idle_list_.push_back(&lane);
     lane.parked = true;
-    idle_.store(static_cast<std::uint32_t>(idle_list_.size()), std::memory_order_seq_cst);
+    set_idle_count();
   }
   if (!anything_queued() && !closed_.load(std::memory_order_seq_cst)) return true;
   leave_idle(lane);
@@ -110,42 +129,79 @@ void Lanes::leave_idle(Lane& lane) {
     if (!woken) {
       std::erase(idle_list_, &lane);
       lane.parked = false;
-      idle_.store(static_cast<std::uint32_t>(idle_list_.size()), std::memory_order_seq_cst);
+      set_idle_count();
     }
   }
   if (woken) lane.wake.acquire();  // somebody chose this thread: take the signal, so that it does not count for the next time
 }
 
+/// Makes an idle lane the watcher, if there is none.
+bool Lanes::begin_watch(Lane& lane) {
+  std::lock_guard const lock{idle_mutex_};
+  if (!lane.parked || watched_.load(std::memory_order_relaxed)) return false;
+  std::erase(idle_list_, &lane);
+  lane.parked = false;
+  lane.watches = true;
+  watched_.store(true, std::memory_order_seq_cst);
+  set_idle_count();
+  return true;
+}
+
+void Lanes::end_watch(Lane& lane) {
+  {
+    std::lock_guard const lock{idle_mutex_};
+    lane.watches = false;
+    watched_.store(false, std::memory_order_seq_cst);
+  }
+  if (any_slot_taken()) wake_watcher();  // this thread has something else to do
+}
+
 caf::resumable* Lanes::park(Lane& lane) {
-  if (!enter_idle(lane)) return nullptr;
-  lane.wake.acquire();
-  return watched_.load(std::memory_order_acquire) ? watch_slots(lane) : nullptr;
+  if (!enter_idle(lane)) {
+    if (lane.watches) end_watch(lane);  // chosen while it was about to leave
+    return nullptr;
+  }
+  if (!any_slot_taken() || !begin_watch(lane)) lane.wake.acquire();
+  return lane.watches ? watch_slots(lane) : nullptr;
 }
 
 caf::resumable* Lanes::watch_slots(Lane& lane) {
   std::vector<std::uint64_t> seen(lanes_.size(), 0);
-  for (int quiet = 0; quiet < quiet_looks_max;) {
-    for (std::size_t i = 0; i < lanes_.size(); ++i)
-      seen[i] = lanes_[i].next.load(std::memory_order_relaxed) == nullptr ? 0 : lanes_[i].turns.load(std::memory_order_relaxed);
+  caf::resumable* found = nullptr;
+  for (int quiet = 0; quiet < quiet_looks_max && found == nullptr;) {
+    auto const lanes = used();
+    for (std::size_t i = 0; i < lanes.size(); ++i)
+      seen[i] = lanes[i].next.load(std::memory_order_relaxed) == nullptr ? 0 : lanes[i].turns.load(std::memory_order_relaxed);
     if (!enter_idle(lane)) break;
     if (lane.wake.try_acquire_for(slot_look)) break;
     leave_idle(lane);
-    for (std::size_t i = 0; i < lanes_.size(); ++i) {
-      if (seen[i] == 0 || lanes_[i].turns.load(std::memory_order_relaxed) != seen[i]) continue;
-      if (auto* const job = lanes_[i].next.exchange(nullptr, std::memory_order_acq_rel)) {
-        watched_.store(false, std::memory_order_seq_cst);
-        return job;
-      }
-    }
+    found = take_from_slots(seen);
     quiet = any_slot_taken() ? 0 : quiet + 1;
   }
-  watched_.store(false, std::memory_order_seq_cst);
+  end_watch(lane);
+  return found;
+}
+
+/// A job out of a slot that its lane has not looked at since.
+caf::resumable* Lanes::take_from_slots(std::vector<std::uint64_t> const& turns_seen) {
+  auto const lanes = used();
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    if (turns_seen[i] == 0 || lanes[i].turns.load(std::memory_order_relaxed) != turns_seen[i]) continue;
+    if (auto* const job = lanes[i].next.exchange(nullptr, std::memory_order_acq_rel)) return job;
+  }
+  return nullptr;
+}
+
+caf::resumable* Lanes::take_left_over() {
+  for (auto& lane : lanes_)
+    if (auto* const job = pop_own(lane)) return job;
   return nullptr;
 }
 
 void Lanes::give_away(Lane& lane) {
   if (auto* const job = lane.next.exchange(nullptr, std::memory_order_acq_rel)) push(lane, job);
-  for (auto waiting = lane.queued.load(std::memory_order_seq_cst); waiting > 0 && idle_.load(std::memory_order_seq_cst) != 0; --waiting)
+  for (auto waiting = lane.queued.load(std::memory_order_seq_cst); waiting > 0 && idle_.load(std::memory_order_seq_cst) != 0;
+       --waiting)
     wake_one();
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -10,6 +11,7 @@
 #include <caf/scheduler/coordinator.hpp>
 #include <cstdint>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -56,15 +58,25 @@ class LanePolicy : public caf::policy::unprofiled {
   void resume_job_later(Worker* self, caf::resumable* job) {
     lanes(self).push(lane(self), job);
   }
+  /// Runs the turns of our Workers here, and returns only what is CAF's own (its order to stop): CAF's loop around this looks
+  /// up a logger under a lock for each job, which costs a quarter of a call.
   template <class Worker>
   caf::resumable* dequeue(Worker* self) {
     own_lane = &lane(self);
-    return lanes(self).pop(*own_lane, [] { return false; });
+    for (;;) {
+      auto* const job = lanes(self).pop(*own_lane, [] { return false; });
+      if (!is_turn(*job)) return job;
+      if (job->resume(self, 1) == caf::resumable::resume_later) lanes(self).push(*own_lane, job);
+    }
   }
   template <class Worker, class F>
-  void foreach_resumable(Worker*, F) {}  // the jobs are the slab's
+  void foreach_resumable(Worker*, F) {}
+  /// When all threads have ended: CAF frees what is left of its own. Turns are the slab's.
   template <class Coordinator, class F>
-  void foreach_central_resumable(Coordinator*, F) {}
+  void foreach_central_resumable(Coordinator* self, F release) {
+    while (auto* const job = d(self).lanes->take_left_over())
+      if (!is_turn(*job)) release(job);
+  }
 
  private:
   template <class Worker>
@@ -119,18 +131,25 @@ struct Scheduler::Impl {
   void take_over() {
     std::lock_guard const lock{mutex};
     if (blocked == spare_max)
-      throw Overloaded{
-          fmt::format("{} threads of this Env wait in get(), the most that may; use co_await, or raise limits.spare_threads", spare_max)};
+      throw Overloaded{fmt::format(
+          "{} threads of this Env wait in get(), the most that may; use co_await, or raise limits.spare_threads", spare_max)};
+    if (spares_running <= blocked) start_spare();
     ++blocked;
-    if (spares_running >= blocked) return;
-    for (std::size_t i = 0; i < spares.size(); ++i) {
-      if (spares[i].in_use) continue;
-      if (spares[i].thread.joinable()) spares[i].thread.join();
-      spares[i].in_use = true;
-      ++spares_running;
-      spares[i].thread = std::thread{[this, i] { run_spare(i); }};
-      return;
+  }
+
+  void start_spare() {
+    auto const free = std::ranges::find(spares, false, &Spare::in_use);
+    if (free == spares.end()) return;  // the last ones are about to retire, or to see that they are needed
+    if (free->thread.joinable()) free->thread.join();
+    auto const index = static_cast<std::size_t>(free - spares.begin());
+    lanes.set_used(threads + index + 1);
+    try {
+      free->thread = std::thread{[this, index] { run_spare(index); }};
+    } catch (std::system_error const& error) {
+      throw Overloaded{fmt::format("no thread can be started to take over from one that waits in get(): {}", error.what())};
     }
+    free->in_use = true;
+    ++spares_running;
   }
 
   void give_back() noexcept {
@@ -192,8 +211,9 @@ void Scheduler::enqueue(detail::Cell& cell) noexcept {
     impl_->lanes.push_anywhere(job_of(cell));
 }
 
-void Scheduler::block() {
-  impl_->take_over();
+void Scheduler::block() { impl_->take_over(); }
+
+void Scheduler::give_away() {
   if (own_lane != nullptr) impl_->lanes.give_away(*own_lane);
 }
 
@@ -206,6 +226,10 @@ Blocking::Blocking(detail::Cell const& cell) : taken_over_(!cell.is_port() && sc
 }
 Blocking::~Blocking() {
   if (taken_over_) scheduler()->unblock();
+}
+
+void Blocking::give_away() {
+  if (taken_over_) scheduler()->give_away();
 }
 
 }  // namespace corps::sched

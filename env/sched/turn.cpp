@@ -7,10 +7,20 @@ namespace corps::sched {
 namespace {
 
 using detail::Cell;
+using detail::Envelope;
 
 constexpr int requests_per_turn = 64;
 constexpr std::int64_t turn_ns_max = 200'000;
 constexpr int requests_per_clock_read = 8;
+
+/// What is from the runtime, or an answer, does not wait behind the requests that were left over from the last turn.
+Envelope* take(Cell& cell, bool& urgent) noexcept {
+  if (urgent) {
+    if (auto* const envelope = cell.take_arrived()) return envelope;
+    urgent = false;
+  }
+  return cell.take();
+}
 
 /// Makes a Worker the one on whose behalf this thread makes calls.
 class Acting {
@@ -29,8 +39,9 @@ class Acting {
 bool run_turn(Cell& cell) noexcept {
   Acting const acting{cell};
   auto const begin = cell.now_ns = detail::now_ns();
+  bool urgent = cell.batch != nullptr || cell.waiting != nullptr;
   for (int served = 1; served <= requests_per_turn; ++served) {
-    auto* const envelope = cell.take();
+    auto* const envelope = take(cell, urgent);
     if (envelope == nullptr) return false;
     if (envelope->target != cell.id.load(std::memory_order_relaxed)) {
       if (envelope->kind == detail::EnvelopeKind::request) cell.queued.fetch_sub(1, std::memory_order_relaxed);
@@ -44,10 +55,8 @@ bool run_turn(Cell& cell) noexcept {
       mail::end_worker(cell);
       return false;
     }
-    if (served % requests_per_clock_read == 0) {
-      cell.now_ns = detail::now_ns();
-      if (cell.now_ns - begin > turn_ns_max) return true;
-    }
+    if (served % requests_per_clock_read == 0) cell.now_ns = detail::now_ns();
+    if (cell.now_ns - begin > turn_ns_max) return true;
   }
   return true;
 }

@@ -27,7 +27,8 @@ Query parse_query(std::vector<std::string> const& arguments) {
       words.push_back(argument);
   }
   if (words.empty())
-    throw corps::ConfigError{"no pattern; usage: regex_search [--config FILE] [--set key=value] [--envs N] -- [--sort] PATTERN [TREE...]"};
+    throw corps::ConfigError{
+        "no pattern; usage: regex_search [--config FILE] [--set key=value] [--envs N] -- [--sort] PATTERN [TREE...]"};
   query.pattern = words.front();
   query.roots.assign(words.begin() + 1, words.end());
   if (query.roots.empty()) query.roots.emplace_back(".");

@@ -35,7 +35,9 @@ bool write_all(int fd, std::string_view text) {
 }  // namespace
 
 Terminal::Terminal()
-    : shows_progress_(isatty(STDERR_FILENO) == 1), columns_(columns_of(STDERR_FILENO)), output_file_(regular_file(STDOUT_FILENO)) {}
+    : shows_progress_(isatty(STDERR_FILENO) == 1),
+      columns_(columns_of(STDERR_FILENO)),
+      output_file_(regular_file(STDOUT_FILENO)) {}
 
 bool Terminal::print(std::string_view hits) { return write_all(STDOUT_FILENO, hits); }
 

@@ -1,6 +1,6 @@
 """Runs the benchmarks of a build and gathers what they measure.
 
-Usage: run.py [--repeat N] [--json FILE] [NAME...]     (CORPS_BUILD_DIR and CORPS_SOURCE_DIR are set)
+Usage: run.py [--repeat N] [--json FILE] [NAME...]     (TEST_BUILD_DIR and TEST_SOURCE_DIR are set)
 
 A benchmark is test/bench/<name>_bench.cpp, a Google Benchmark program, or test/bench/<name>_bench.py, which is called as
 `<name>_bench.py --repeat N --json FILE` and writes {"benchmarks": [{"name": …, …}]}, as Google Benchmark does.
@@ -15,8 +15,8 @@ import subprocess
 import sys
 import tempfile
 
-BUILD = os.environ["CORPS_BUILD_DIR"]
-FOLDER = os.path.join(os.environ["CORPS_SOURCE_DIR"], "test", "bench")
+BUILD = os.environ["TEST_BUILD_DIR"]
+FOLDER = os.path.join(os.environ["TEST_SOURCE_DIR"], "test", "bench")
 
 
 def benches():

@@ -105,8 +105,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     default: {
       std::vector<Edit> edits;
       for (std::size_t i = 0; i + 3 <= rest.size() && edits.size() < 8; i += 3) {
-        edits.push_back({static_cast<std::uint8_t>(std::to_integer<unsigned>(rest[i]) % 4), std::to_integer<std::uint8_t>(rest[i + 1]),
-                         std::to_integer<std::uint8_t>(rest[i + 2])});
+        edits.push_back({static_cast<std::uint8_t>(std::to_integer<unsigned>(rest[i]) % 4),
+                         std::to_integer<std::uint8_t>(rest[i + 1]), std::to_integer<std::uint8_t>(rest[i + 2])});
       }
       tamper(edits, cut);
     }

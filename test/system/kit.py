@@ -22,9 +22,9 @@ import time
 import unittest
 import uuid
 
-BUILD_DIR = os.environ.get("CORPS_BUILD_DIR", "")
-SOURCE_DIR = os.environ.get("CORPS_SOURCE_DIR", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-MARK = "CORPS_TEST_MARK"
+BUILD_DIR = os.environ.get("TEST_BUILD_DIR", "")
+SOURCE_DIR = os.environ.get("TEST_SOURCE_DIR", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+MARK = "TEST_MARK"  # no name that begins with CORPS_: those are configuration
 
 # A sanitizer makes everything slower; limits that are not measured quantities are multiplied by this.
 SANITIZED = os.path.basename(BUILD_DIR) in ("asan", "tsan")
@@ -126,13 +126,33 @@ def open_files(pid):
 
 
 def abstract_sockets():
-    """The names of all abstract Unix sockets of this network namespace, with the @ in front."""
-    names = set()
+    """All abstract Unix sockets of this network namespace: {(name with the @ in front, inode)}."""
+    found = set()
     for line in _read("/proc/net/unix").decode(errors="replace").splitlines()[1:]:
         fields = line.split(maxsplit=7)
         if len(fields) == 8 and fields[7].startswith("@"):
-            names.add(fields[7])
-    return names
+            found.add((fields[7], int(fields[6])))
+    return found
+
+
+def _sockets_of_others():
+    """The inodes of sockets held by processes that somebody else started: their parent is neither this process nor init,
+    to whom what a test leaves behind is given."""
+    parents = {pid: stat[1] for pid in processes() if (stat := _stat(pid))}
+
+    def is_other(pid):
+        orphan = parents.get(pid, 0) in (0, 1)
+        while pid > 1 and pid != os.getpid():
+            pid = parents.get(pid, 0)
+        return not orphan and pid != os.getpid()
+
+    inodes = set()
+    for pid in parents:
+        if is_other(pid):
+            for target in open_files(pid).values():
+                if target.startswith("socket:["):
+                    inodes.add(int(target[8:-1]))
+    return inodes
 
 
 def shared_memory():
@@ -148,7 +168,10 @@ class Traces:
         self._memory = shared_memory()
 
     def new(self):
-        sockets = {name for name in abstract_sockets() - self._sockets if self._pattern.search(name)}
+        sockets = {(name, inode) for name, inode in abstract_sockets() - self._sockets if self._pattern.search(name)}
+        if sockets:
+            others = _sockets_of_others()
+            sockets = {name for name, inode in sockets if inode not in others}
         memory = {"/dev/shm/" + name for name in shared_memory() - self._memory}
         return sorted(sockets | memory)
 
@@ -169,7 +192,8 @@ class Program:
 
     def __init__(self, command, cwd=None, env=None, stdin=subprocess.DEVNULL):
         self.mark = uuid.uuid4().hex
-        environment = dict(os.environ if env is None else env)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("CORPS_")}  # that is configuration
+        environment = dict(inherited if env is None else env)
         environment[MARK] = self.mark
         self.command = [str(word) for word in command]
         self.started_at = time.monotonic()

@@ -43,7 +43,6 @@ TEST_CASE("config: without any layer every key has its documented default") {
   CHECK(settings.env.threads == 0);
   CHECK(settings.limits.request_timeout == 60s);
   CHECK(settings.limits.mailbox == 100'000);
-  CHECK(settings.limits.mailbox_bytes == 67'108'864);
   CHECK(settings.limits.open_calls_per_worker == 10'000);
   CHECK(settings.limits.in_flight_per_link == 67'108'864);
   CHECK(settings.limits.frame == 262'144);

@@ -47,7 +47,7 @@ TEST_CASE("frame: frames are the same however the stream is cut") {
   auto const stream = joined({frame_bytes(FrameKind::request, bytes_of("one")), frame_bytes(FrameKind::answer, {}),
                               frame_bytes(FrameKind::control, bytes_of(large)), frame_bytes(FrameKind::error, bytes_of("e"))});
   Read const expected{{FrameKind::request, "one"}, {FrameKind::answer, ""}, {FrameKind::control, large}, {FrameKind::error, "e"}};
-  for (std::size_t const step : {1, 2, 3, 7, 8, 9, 11, 64, 1000, 4096, 100'000}) {
+  for (std::size_t const step : {1U, 2U, 3U, 7U, 8U, 9U, 11U, 64U, 1000U, 4096U, 100'000U}) {
     CAPTURE(step);
     FrameReader reader(Phase::established, 1 << 20);
     CHECK(read_all(reader, stream, step) == expected);
@@ -82,7 +82,7 @@ TEST_CASE("frame: every kind in every phase") {
 TEST_CASE("frame: flags and reserved bytes must be zero") {
   for (auto const& stream :
        {frame_bytes(0, 1, {}, 1), frame_bytes(0, 1, {}, 0x80), frame_bytes(0, 1, {}, 0, 1), frame_bytes(0, 1, {}, 0, 0x8000)}) {
-    for (std::size_t const step : {1, 100}) {
+    for (std::size_t const step : {1U, 100U}) {
       FrameReader reader(Phase::established, 1 << 20);
       CHECK(read_all(reader, stream, step).empty());
       CHECK(reader.failure() == "frame with unknown flags");

@@ -132,7 +132,7 @@ TEST_CASE("handshake: a flipped bit anywhere ends it") {
   recorded.run();
   for (std::size_t message = 0; message < 2; ++message) {
     for (std::size_t at = 0; at < recorded.sent_by_client[message].size(); ++at) {
-      for (unsigned const bit : {0, 7}) {
+      for (unsigned const bit : {0U, 7U}) {
         CAPTURE(message);
         CAPTURE(at);
         Pair pair;
@@ -331,7 +331,7 @@ TEST_CASE("handshake: a duplicate is refused, with proof") {
 }
 
 TEST_CASE("handshake: payloads of the wrong size") {
-  for (std::size_t const size : {0, 1, 3, 4, 59, 61, 4096}) {
+  for (std::size_t const size : {0U, 1U, 3U, 4U, 59U, 61U, 4096U}) {
     CAPTURE(size);
     Pair pair;
     Bytes payload(size);
@@ -353,7 +353,7 @@ TEST_CASE("handshake: payloads of the wrong size") {
       CHECK(pair.client.reason() == "challenge of the wrong form");
     }
   }
-  for (std::size_t const size : {0, 31, 33}) {
+  for (std::size_t const size : {0U, 31U, 33U}) {
     Pair pair;
     feed(pair.server, pair.client.output());
     CHECK(feed(pair.server, frame_bytes(FrameKind::proof, Bytes(size))) == State::failed);

@@ -261,6 +261,14 @@ TEST_CASE("network: what a peer sent before its end arrives, half a frame does n
   CHECK(server.frames[0].payload == "whole");
 }
 
+TEST_CASE("network: the text of a goodbye is one line of at most 256 bytes") {
+  Node server(identity_of(0));
+  RawSocket peer(server.listen());
+  REQUIRE(authenticate(peer, identity_of(1), {0, 1}));
+  REQUIRE(peer.send(frame_bytes(FrameKind::goodbye, bytes_of("a\nb\x1b[2J" + std::string(5000, 'x')))));
+  CHECK(closed_reason(server) == "peer said goodbye: a?b?[2J" + std::string(256 - 7, 'x'));
+}
+
 TEST_CASE("network: a failed write does not hide what the peer said last") {
   Node server(identity_of(0));
   RawSocket peer(server.listen());

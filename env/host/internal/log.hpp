@@ -18,10 +18,7 @@ struct LogOptions {
 /// Sets the log up; until then lines of `warn` and above go to stderr. Throws ConfigError if the file cannot be opened.
 void open_log(LogOptions const& options);
 
-/// Writes a line. Any thread; never throws.
+/// Writes a line; control characters in the text are written as escapes. Any thread; never throws.
 void log(Level level, std::string_view text) noexcept;
-
-/// Whether lines of this level are written, for whoever would compute a text in vain.
-bool logs(Level level) noexcept;
 
 }  // namespace corps::host

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <queue>
+#include <set>
 #include <thread>
-#include <vector>
+#include <utility>
 
 #include "corps/detail/cell.hpp"
 
@@ -14,7 +15,7 @@ namespace corps::mail {
 /// Sends a Worker its tick when the earliest deadline of its open calls has come. It holds one entry a Worker, not one a
 /// call, and a Worker arms it only for a deadline earlier than the one it is armed for: calls that are answered in time
 /// leave no trace here.
-/// Threads: `arm` any.
+/// Threads: any.
 class DeadlineClock {
  public:
   DeadlineClock();
@@ -22,21 +23,25 @@ class DeadlineClock {
   DeadlineClock(DeadlineClock const&) = delete;
   DeadlineClock& operator=(DeadlineClock const&) = delete;
 
+  /// Moves the Worker's entry, if it has one.
   void arm(detail::Cell& cell, std::int64_t at_ns);
+  /// The Worker ends.
+  void forget(detail::Cell& cell) noexcept;
+  std::size_t size();
 
  private:
-  struct Entry {
-    std::int64_t at_ns;
-    detail::Cell* cell;
-    bool operator>(Entry const& other) const noexcept { return at_ns > other.at_ns; }
-  };
+  using Entry = std::pair<std::int64_t, detail::Cell*>;
+  void take_out(detail::Cell& cell) noexcept;
   void run();
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::priority_queue<Entry, std::vector<Entry>, std::greater<>> entries_;
+  std::set<Entry> entries_;
   bool stopping_ = false;
   std::thread thread_;
 };
+
+/// Takes a Worker that ends out of the clock of this process.
+void forget_deadlines(detail::Cell& cell) noexcept;
 
 }  // namespace corps::mail

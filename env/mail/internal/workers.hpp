@@ -14,8 +14,8 @@ namespace corps::mail {
 /// WorkerLost. The cell goes back to the slab. In the Worker's own turn.
 void end_worker(detail::Cell& cell) noexcept;
 
-/// Closes a mailbox and ends what is in it, and forgets the open calls. In the owner's turn.
-void close_mailbox(detail::Cell& cell) noexcept;
+/// The same for the port of a plain thread, on that thread.
+void close_port(detail::Cell& cell) noexcept;
 
 /// From now on no Worker is made in this Env (Refused).
 void close_gate() noexcept;

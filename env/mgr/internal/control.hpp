@@ -22,6 +22,9 @@ struct Table {
   std::vector<EnvRow> rows;
 };
 
+/// To Env 0: this Env has the table. The front is made when all have: so no Env meets another that it has not heard of.
+struct TableTaken {};
+
 /// To Env 0: somebody called corps::stop.
 struct StopRequest {
   std::int32_t exit_code = 0;
@@ -37,6 +40,6 @@ struct ExitOrder {
   std::uint64_t conc = 0;
 };
 
-using Control = std::variant<Ready, Table, StopRequest, StopOrder, ExitOrder>;
+using Control = std::variant<Ready, Table, TableTaken, StopRequest, StopOrder, ExitOrder>;
 
 }  // namespace corps::mgr

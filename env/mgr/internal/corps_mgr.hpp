@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "corps/app.hpp"
@@ -26,8 +27,8 @@ class CorpsMgr {
   CorpsMgr(CorpsMgr const&) = delete;
   CorpsMgr& operator=(CorpsMgr const&) = delete;
 
-  /// Starts everything, and returns when the front is there. Throws an Error that says what failed; then everything is
-  /// stopped again.
+  /// Starts everything, and returns when the front is there, or somebody asked to stop. Throws an Error that says what failed;
+  /// then everything is stopped again.
   void boot(detail::AppRecord const& app);
   /// Reads signals that ask to stop from this descriptor, from now on.
   void stop_on_signals(host::UniqueFd signals);
@@ -42,18 +43,25 @@ class CorpsMgr {
  private:
   struct Child {
     host::Spawned process;
+    bool has_table = false;
+    bool signalled = false;  // it was asked, or made, to end by a signal
     bool ended = false;
   };
 
   void start_children(std::vector<std::string> const& endpoints);
   void start_child(EnvId env, std::vector<std::string> const& endpoints, std::uint32_t threads);
-  void wait_until_ready();
+  void wait_until(std::string_view what, bool (CorpsMgr::*is_so)(EnvId env) const);
+  bool is_ready(EnvId env) const;
+  bool has_table(EnvId env) const;
+  bool asked_to_stop() const;
   void make_front(detail::AppRecord const& app);
   void send_table();
   void on_control(net::Peer const& from, Control message);
   void on_child_ended(EnvId env);
   bool on_signal();
-  void stop_children(std::chrono::steady_clock::time_point until);
+  void order_children_to_stop(std::chrono::nanoseconds limit);
+  void wait_for_children(std::chrono::steady_clock::time_point until);
+  void signal(Child& child, int number);
   bool children_ended() const;
 
   startup::Settings settings_;
@@ -62,11 +70,14 @@ class CorpsMgr {
   EnvProcess env_;
   host::UniqueFd signals_;
 
+  std::chrono::steady_clock::time_point boot_until_;
+
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::map<EnvId, Child> children_;
   std::optional<int> exit_code_;
-  std::string failure_;  // why it cannot boot
+  std::optional<std::chrono::steady_clock::time_point> signalled_at_;  // the first signal that asks to stop
+  std::string failure_;                                                // why it cannot boot
   bool booted_ = false;
   bool stopping_ = false;
   bool stopped_ = false;

@@ -27,6 +27,7 @@ class EnvProcess final : public net::Directory {
     std::function<void(net::Peer const& peer, bool up)> on_link;
   };
 
+  /// Throws Refused where this process has one already.
   EnvProcess(startup::Settings const& settings, Config config, net::Identity const& identity, Hooks hooks);
   ~EnvProcess();
   EnvProcess(EnvProcess const&) = delete;
@@ -40,9 +41,9 @@ class EnvProcess final : public net::Directory {
   /// Ends every Worker. False: those that would not end within the limit have been named in the log; the process must
   /// exit without its destructors.
   bool end_workers(std::chrono::nanoseconds limit);
-  /// Sends what is left to be sent, and stops the threads. False: one would not stop; the process must exit without its
-  /// destructors.
-  bool end_threads();
+  /// Sends what is left to be sent, within the limit, ends the calls that are still away, and stops the threads. False: one would
+  /// not stop; the process must exit without its destructors.
+  bool end_threads(std::chrono::milliseconds drain_limit = std::chrono::seconds{1});
 
   /// Sends a control message; false if there is no link.
   bool send(EnvId to, Control const& message);
@@ -50,6 +51,7 @@ class EnvProcess final : public net::Directory {
   void env_ended(EnvId env, std::string const& how);
 
   EnvTable& table() noexcept { return table_; }
+  EnvTable const& table() const noexcept { return table_; }
   net::Links& links() noexcept { return links_; }
   net::Network& network() noexcept { return network_; }
   Config const& config() const noexcept { return config_; }

@@ -34,7 +34,7 @@ class EnvTable {
   bool look_up(EnvId env, net::Directory::Entry& entry) const;
   std::vector<EnvRow> rows() const;
   std::vector<EnvId> live() const;
-  bool all_ready() const;
+  bool is_ready(EnvId env) const;
 
  private:
   mutable std::mutex mutex_;

@@ -37,16 +37,16 @@ class Link final : public detail::Origin {
   // The carrier; on the I/O thread, but for wants_carrier. Two Envs may dial each other at the same moment; the carrier of the
   // lower number stands. A link that is dialing or up refuses the peer's carrier, unless the peer wins.
 
-  /// True if the caller is the one to make a carrier now. Any thread.
+  /// True if nobody makes a carrier yet: the caller must see to it. Any thread.
   bool wants_carrier();
-  /// Whether this side still has to make a carrier: meanwhile the peer may have.
-  bool dials();
-  /// The peer says that it makes one already: wait for that.
+  /// True: dial now. False: meanwhile the peer has made one, or it is not wanted any more.
+  bool begin_dial();
+  /// A dial has failed. True: once more.
+  bool dial_failed();
+  /// The peer says that it makes a carrier already: wait for that.
   void await_peer();
   /// The time to wait for the peer's carrier is over. True: dial again.
-  bool awaits_peer();
-  /// Whether to dial once more after a failure.
-  bool may_dial_again();
+  bool peer_is_late();
   bool admits_carrier_of_peer();
   /// False: there is one already, and this one is closed.
   bool carrier_up(std::shared_ptr<Connection> connection);
@@ -56,8 +56,8 @@ class Link final : public detail::Origin {
 
   /// No carrier can be made: what waits for one ends; it was not run.
   void fail_unsent(std::string const& why);
-  /// The Env has ended: every call ends, and later ones at once. True: what it sent before is still being read, and the caller must
-  /// call `give_up` in a while.
+  /// The Env has ended: every call ends, and later ones at once. True: what it sent before is still being read, and the caller
+  /// must call `give_up` in a while.
   bool env_ended(std::string const& why);
   /// Ends the calls of a carrier that is gone, and of an Env that is.
   void give_up(std::string const& why);
@@ -70,6 +70,7 @@ class Link final : public detail::Origin {
  private:
   enum class State : std::uint8_t {
     idle,      // no carrier, none wanted
+    wanted,    // this side will make one
     dialing,   // this side makes one
     awaiting,  // the other side makes one
     up,

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <functional>
+#include <chrono>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,7 +28,7 @@ class Directory {
   virtual bool look_up(EnvId env, Entry& entry) = 0;
   /// Bytes of a control frame; on the I/O thread. What cannot be understood throws DecodeError, and closes the link.
   virtual void on_control(Peer const& from, std::span<std::byte const> bytes) = 0;
-  /// A link to this Env came up, or its carrier went; on the I/O thread.
+  /// A link to this Env came up; or its carrier went, or none could be made; on the I/O thread.
   virtual void on_link(Peer const& peer, bool up) = 0;
 
  protected:
@@ -49,10 +50,12 @@ class Links final : public Events {
   void send(std::unique_ptr<detail::Request> request, EnvId env) noexcept;
   /// Sends a control frame; false if there is no way to send it now.
   bool send_control(EnvId env, std::span<std::byte const> bytes);
-  /// The Env has ended, as `how` says: its open calls end, and no new ones are sent.
+  /// An Env has ended, as `how` says: its open calls end, and no new ones are sent.
   void env_ended(EnvId env, std::string const& how);
   /// Makes the link to this Env, without having anything to send.
   void connect(EnvId env);
+  /// Once the network has stopped: ends every call that is still away, and later ones at once.
+  void stop();
 
   // Events
   bool admit(Peer const& peer) override;
@@ -62,16 +65,25 @@ class Links final : public Events {
   void on_dial_failed(Peer const& expected, std::string_view reason, bool refused_as_duplicate) override;
 
  private:
-  Link& link(EnvId env);
-  void dial(Link& link);
-  void dial_again_unless_peer_does(EnvId env);
+  Link* find(EnvId env);
+  Link* find_or_make(EnvId env);
+  void want_carrier(Link& way);
+  void queue_dial(Link& way);
+  void begin_dials();
+  void give_up_after(std::chrono::nanoseconds delay, Link& way, std::string why);
 
   EnvId self_;
   Directory& directory_;
   LinkLimits limits_;
   Network* network_ = nullptr;
+
+  // On the I/O thread only.
+  std::deque<Link*> dial_queue_;
+  int dials_ = 0;  // that have begun and not ended
+
   std::mutex mutex_;
   std::map<EnvId, std::unique_ptr<Link>> links_;
+  bool stopped_ = false;
 };
 
 }  // namespace corps::net

@@ -20,10 +20,10 @@
 namespace corps::net {
 
 struct NetSettings {
-  std::uint32_t frame_bytes_max = std::uint32_t{256} << 20;         // of one payload, received or sent
-  std::size_t batch_bytes_max = std::size_t{64} << 20;              // queued in one connection; past it send() says `full`
+  std::uint32_t frame_bytes_max = std::uint32_t{256} << 20;            // of one payload, received or sent
+  std::size_t batch_bytes_max = std::size_t{64} << 20;                 // queued in one connection; past it send() says `full`
   std::chrono::nanoseconds handshake_limit = std::chrono::seconds{1};  // also for connecting to one endpoint
-  std::chrono::nanoseconds linger_limit = std::chrono::seconds{1};     // in which the peer of a closing connection must take or send something
+  std::chrono::nanoseconds linger_limit = std::chrono::seconds{1};     // a closing connection may be without progress
 };
 
 enum class SendResult : std::uint8_t {
@@ -60,8 +60,8 @@ class Connection {
   /// Closes without writing what is queued. Events::on_closed follows on the I/O thread with this reason; called on the I/O
   /// thread, no on_frame begins after it. The first reason counts.
   virtual void close(std::string reason) = 0;
-  /// Writes all that is queued, tells the peer why (256 bytes at most), and closes when the peer has, or has taken nothing for linger_limit.
-  /// send() says `closed` from now on; frames of the peer still arrive.
+  /// Writes all that is queued, tells the peer why (256 bytes at most), and closes when the peer has, or has taken nothing for
+  /// linger_limit. send() says `closed` from now on; frames of the peer still arrive.
   virtual void flush_and_close(std::string reason) = 0;
 
   /// A slot for whoever implements Events: the network neither reads nor frees it.
@@ -76,7 +76,8 @@ class Connection {
   std::atomic<std::uintptr_t> user_data_{0};
 };
 
-/// What a Network tells its owner. Threads: all on the I/O thread, one at a time; they must not block. An exception ends the process.
+/// What a Network tells its owner. Threads: all on the I/O thread, one at a time; they must not block. An exception ends the
+/// process.
 class Events {
  public:
   /// A peer that dialled has proved itself: may it connect? False tells it that it is a duplicate.
@@ -111,7 +112,8 @@ class Network {
   /// Starts the I/O thread. What was asked for before happens then.
   void start();
 
-  /// Listens and returns the endpoints it got, a port 0 replaced by the number. Throws ConfigError, and then listens on none of them.
+  /// Listens and returns the endpoints it got, a port 0 replaced by the number. Throws ConfigError, and then listens on none of
+  /// them.
   std::vector<Endpoint> listen(std::vector<Endpoint> const& endpoints);
 
   /// Connects to a peer: tries the endpoints in their order, the first that leads to the expected peer is taken. Ends in one
@@ -126,9 +128,9 @@ class Network {
   /// Calls `work` on the I/O thread, in the order posted; never after stop().
   void post(std::function<void()> work);
 
-  /// Ends dials and handshakes, flushes and closes all connections, and ends the I/O thread: all within `limit`, after which what is
-  /// left is closed as it is. Not on the I/O thread. False: a callback did not return; the I/O thread was left behind and the process
-  /// should exit.
+  /// Ends dials and handshakes, flushes and closes all connections, and ends the I/O thread: all within `limit`, after which what
+  /// is left is closed as it is. Not on the I/O thread. False: a callback did not return; the I/O thread was left behind and the
+  /// process should exit.
   bool stop(std::chrono::milliseconds limit);
 
  private:

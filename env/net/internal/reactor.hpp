@@ -33,8 +33,8 @@ class Reactor {
   std::unique_ptr<Context> context_;
 };
 
-/// Owns a descriptor and waits for it. Each arm_…() asks for one call; a callback runs at once if the descriptor is ready already.
-/// Once destroyed, no callback begins; destroying it inside a callback is allowed.
+/// Owns a descriptor and waits for it. Each arm_…() asks for one call; a callback runs at once if the descriptor is ready
+/// already. Once destroyed, no callback begins; destroying it inside a callback is allowed.
 class Descriptor {
  public:
   Descriptor(Reactor& reactor, host::UniqueFd fd, std::function<void()> on_readable, std::function<void()> on_writable);

@@ -22,7 +22,13 @@ enum class FrameKind : std::uint8_t {
 };
 
 /// What a receiver is waiting for; decides which kinds of frame are legal.
-enum class Phase : std::uint8_t { server_awaits_hello, server_awaits_proof, client_awaits_challenge, client_awaits_accept, established };
+enum class Phase : std::uint8_t {
+  server_awaits_hello,
+  server_awaits_proof,
+  client_awaits_challenge,
+  client_awaits_accept,
+  established
+};
 
 enum class RefuseCode : std::uint16_t { version = 1, refused = 2, duplicate = 3 };
 

@@ -11,6 +11,9 @@ namespace corps::sched {
 /// Builds the scheduler's job into the cell's slot, where it stays.
 void place_job(detail::Cell& cell);
 
+/// Whether a job of the scheduler is a Worker's turn, and not one of CAF's own.
+bool is_turn(caf::resumable const& job) noexcept;
+
 caf::resumable* job_of(detail::Cell& cell) noexcept;
 
 /// One turn of a Worker: at most 64 requests or 200 µs. True if there is more to do.

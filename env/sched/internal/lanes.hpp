@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <semaphore>
+#include <span>
 #include <vector>
 
 namespace corps::sched {
@@ -22,7 +23,8 @@ struct alignas(64) Lane {
   std::deque<caf::resumable*> queue;
   std::atomic<std::size_t> queued{0};
   std::binary_semaphore wake{0};
-  bool parked = false;  // under the idle list's mutex
+  bool parked = false;   // under the idle list's mutex
+  bool watches = false;  // it keeps an eye on the slots; written under the idle list's mutex, by itself or before it is woken
 };
 
 /// The lanes of all threads, with stealing between them and parking of threads without work.
@@ -47,33 +49,49 @@ class Lanes {
   caf::resumable* pop(Lane& lane, Retire&& retire);
   /// Gives what waits in a lane to the others, because its thread will block.
   void give_away(Lane& lane);
+  /// A job that nobody has taken, once there are no threads any more.
+  caf::resumable* take_left_over();
   /// Nobody sleeps any more, so that every thread looks whether to retire.
   void close();
-  /// Limits the lanes that `push_anywhere` uses.
-  void set_primary(std::size_t count) noexcept { primary_ = count; }
+  /// Limits the lanes that `push_anywhere` uses. Before the threads start.
+  void set_primary(std::size_t count) noexcept { primary_ = used_ = count; }
+  /// The first `count` lanes have, or had, a thread. One thread at a time.
+  void set_used(std::size_t count) noexcept {
+    if (count > used_.load(std::memory_order_relaxed)) used_.store(count, std::memory_order_release);
+  }
 
  private:
   static constexpr unsigned streak_max = 64;
+  static constexpr unsigned turns_between_steals = 64;
   static constexpr int searches_before_parking = 100;
   static constexpr auto slot_look = std::chrono::microseconds{50};
   static constexpr int quiet_looks_max = 40;
 
   caf::resumable* pop_own(Lane& lane);
   caf::resumable* pop_queue(Lane& lane);
+  caf::resumable* steal(Lane& lane);
   caf::resumable* search(Lane& lane);
-  bool anything_queued() const noexcept;
-  bool any_slot_taken() const noexcept;
+  std::span<Lane> used() noexcept { return {lanes_.data(), used_.load(std::memory_order_acquire)}; }
+  bool anything_queued() noexcept;
+  bool any_slot_taken() noexcept;
   void wake_one();
+  void wake_watcher();
+  void wake(std::lock_guard<std::mutex> const&, bool to_watch);
+  void set_idle_count() noexcept;
   bool enter_idle(Lane& lane);
   void leave_idle(Lane& lane);
+  bool begin_watch(Lane& lane);
+  void end_watch(Lane& lane);
   caf::resumable* park(Lane& lane);
   caf::resumable* watch_slots(Lane& lane);
+  caf::resumable* take_from_slots(std::vector<std::uint64_t> const& turns_seen);
 
   std::vector<Lane> lanes_;
   std::size_t primary_ = 1;
+  std::atomic<std::size_t> used_{1};
   std::atomic<std::size_t> round_robin_{0};
   std::atomic<std::uint32_t> idle_{0};
-  std::atomic<bool> watched_{false};
+  std::atomic<bool> watched_{false};  // some lane watches; written under the idle list's mutex
   std::atomic<bool> closed_{false};
   std::mutex idle_mutex_;
   std::vector<Lane*> idle_list_;
@@ -81,7 +99,9 @@ class Lanes {
 
 template <class Retire>
 caf::resumable* Lanes::pop(Lane& lane, Retire&& retire) {
-  lane.turns.fetch_add(1, std::memory_order_relaxed);
+  auto const turn = lane.turns.fetch_add(1, std::memory_order_relaxed);
+  if (turn % turns_between_steals == 0)  // work that waits behind a thread that is stuck must not wait until another is idle
+    if (auto* job = steal(lane)) return job;
   for (;;) {
     if (auto* job = pop_own(lane)) return job;
     if (retire()) {

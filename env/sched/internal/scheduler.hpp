@@ -20,8 +20,10 @@ class Scheduler {
   Scheduler& operator=(Scheduler const&) = delete;
 
   void enqueue(detail::Cell& cell) noexcept;
-  /// This thread is about to block; another takes over what it had to do. Throws Overloaded at the limit.
+  /// This thread is about to block; another takes over. Throws Overloaded at the limit.
   void block();
+  /// What waits for this thread is for the others to do.
+  void give_away();
   void unblock() noexcept;
 
  private:
@@ -39,6 +41,8 @@ class Blocking {
   ~Blocking();
   Blocking(Blocking const&) = delete;
   Blocking& operator=(Blocking const&) = delete;
+  /// Before each sleep: what was scheduled on this thread meanwhile is for the others to do.
+  void give_away();
 
  private:
   bool taken_over_;

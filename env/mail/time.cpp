@@ -1,0 +1,13 @@
+#include <ctime>
+
+#include "corps/detail/cell.hpp"
+
+namespace corps::detail {
+
+std::int64_t coarse_now_ns() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace corps::detail

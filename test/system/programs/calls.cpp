@@ -1,0 +1,207 @@
+// Calls between Envs that must fail, each in its own way, and calls with large arguments. Prints a line for each:
+// "name: milliseconds | error". The first argument says which.
+#include "system_probe.hpp"
+
+using probe::ms;
+using probe::now_ns;
+using probe::say;
+using probe::Worker;
+using namespace std::chrono_literals;
+
+class Relay : public corps::Conc {
+ public:
+  /// Hands a call on, so that what happens comes through two Envs.
+  corps::Task<int> boom_at(corps::Name<Relay> other) { co_return co_await other.call<&Relay::boom>(); }
+  int boom() { throw std::out_of_range{"no such shelf"}; }
+
+  /// Calls a Worker that takes longer than whoever asks will wait; says afterwards how that call ended.
+  corps::Task<> outlast(corps::Name<Worker> slow) {
+    auto const begin = now_ns();
+    try {
+      co_await slow.call<&Worker::sleep>(400);
+    } catch (corps::Error const& error) {
+      ended_ = probe::line_of(error);
+      ended_ms_ = ms(begin, now_ns());
+    }
+  }
+  std::string ended() { return ended_; }
+  double ended_ms() { return ended_ms_; }
+
+  static constexpr bool corps_interleaved = true;
+
+ private:
+  std::string ended_;
+  double ended_ms_ = 0;
+};
+
+/// A request for a method that is in no table: what another program, or another version of this one, would send.
+struct Stranger final : corps::detail::Reply<int> {
+  Stranger() : Reply<int>(&record) {}
+  void invoke(corps::detail::Cell&) override { std::abort(); }
+  void pack_arguments(corps::Packer&) const override {}
+  void pack_result(corps::Packer&) const override {}
+  void unpack_result(corps::Unpacker&) override {}
+  static constinit corps::detail::MethodRecord record;
+};
+constinit corps::detail::MethodRecord Stranger::record{{0x5742'4e47, "Stranger", "method", "(u64)"}, nullptr};
+
+/// The same, for a method that is there, with arguments that are not its own.
+struct Liar final : corps::detail::Reply<int> {
+  explicit Liar(corps::detail::MethodRecord const* which) : Reply<int>(which) {}
+  void invoke(corps::detail::Cell&) override { std::abort(); }
+  void pack_arguments(corps::Packer& out) const override { out(std::uint64_t{1} << 62U); }
+  void pack_result(corps::Packer&) const override {}
+  void unpack_result(corps::Unpacker&) override {}
+};
+
+class Calls : public corps::Corps {
+  corps::Task<> on_main() override {
+    auto const mode = probe::argument(my_config(), 0);
+    if (mode == "errors") co_await errors();
+    if (mode == "names") co_await names();
+    if (mode == "deadlines") co_await deadlines();
+    if (mode == "sizes") co_await sizes();
+    if (mode == "limits") co_await limits();
+    if (mode == "flood") co_await flood();
+    say("done");
+  }
+
+  template <class T>
+  static corps::Task<> outcome(std::string what, corps::Future<T> call) {
+    auto const begin = now_ns();
+    std::string text = "it returned";
+    try {
+      if constexpr (std::is_void_v<T>)
+        co_await call;
+      else
+        (void)co_await call;
+    } catch (corps::Error const& error) {
+      text = probe::line_of(error);
+      for (auto const& step : error.chain()) text += " | " + step;
+    }
+    say("%s: %.1f ms | %s", what.c_str(), ms(begin, now_ns()), text.c_str());
+  }
+
+  template <class R>
+  static corps::Future<int> raw_call(R* request, corps::ConcAddr to) {
+    corps::detail::send(*request, to, nullptr, corps::detail::default_limit_ns);
+    return corps::detail::FutureMaker<int>::make(*request);
+  }
+
+  corps::Task<> errors() {
+    auto const one = co_await corps::create<Relay>(corps::env(1));
+    auto const two = co_await corps::create<Relay>(corps::env(2));
+    co_await outcome("throws", one.call<&Relay::boom>());
+    co_await outcome("throws twice", one.call<&Relay::boom_at>(two));
+    co_await outcome("no method", raw_call(new Stranger, one.address()));
+    auto const* const method = &corps::detail::MethodOp<&Worker::size_of>::record;
+    co_await outcome("bad arguments", raw_call(new Liar{method}, one.address()));
+    co_await outcome("bad tag", corps::create<Relay>(corps::env(1).tagged(corps::Tag{"fine"})));
+    co_await outcome("no env", corps::create<Relay>(corps::env(77)));
+    co_await outcome("still there", one.call<&Relay::ended>());
+  }
+
+  corps::Task<> names() {
+    auto const relay = co_await corps::create<Relay>(corps::env(1));
+    auto const gone = co_await corps::create<Worker>(corps::env(1));
+    corps::exit(gone);
+    for (bool there = true; there;) {
+      try {
+        co_await gone.call<&Worker::pid>();
+      } catch (corps::WorkerLost const&) {
+        there = false;
+      }
+    }
+    auto const pid_of = [](corps::ConcAddr address) { return corps::Name<Worker>{address}.call<&Worker::pid>(); };
+    co_await outcome("wrong class", pid_of(relay.address()));
+    co_await outcome("dead id", pid_of(gone.address()));
+    co_await outcome("unknown env", pid_of({4'000'000'000, corps::ConcId{16}}));
+    for (corps::EnvId env = 0; env < 2; ++env) {
+      auto const at = " at env " + std::to_string(env);
+      co_await outcome("id 0" + at, pid_of({env, corps::ConcId::none}));
+      co_await outcome("env manager" + at, pid_of({env, corps::env_mgr_id}));
+      co_await outcome("front" + at, pid_of({env, corps::corps_front_id}));
+      co_await outcome("fixed id" + at, pid_of({env, corps::ConcId{7}}));
+      co_await outcome("huge id" + at, pid_of({env, corps::ConcId{~std::uint64_t{0}}}));
+      co_await outcome("used once" + at,
+                       pid_of({env, corps::ConcId{static_cast<std::uint64_t>(relay.address().conc) ^ (1ULL << 40U)}}));
+    }
+    // Nobody answers a tell; none of these may do harm.
+    for (std::uint64_t id = 0; id < 64; ++id) corps::Name<Worker>{corps::ConcAddr{1, corps::ConcId{id}}}.tell<&Worker::add>(1);
+    corps::exit(corps::Name<Worker>{corps::ConcAddr{1, corps::ConcId{~std::uint64_t{0}}}});
+    corps::exit(corps::Name<Worker>{corps::ConcAddr{99, corps::ConcId{16}}});
+    co_await outcome("still there", relay.call<&Relay::ended>());
+  }
+
+  corps::Task<> deadlines() {
+    auto const relay = co_await corps::create<Relay>(corps::env(1));
+    auto const slow = co_await corps::create<Worker>(corps::env(2));
+    // The deadline goes with the call: the nested one ends with it.
+    co_await outcome("nested", relay.within(100ms).call<&Relay::outlast>(slow));
+    auto const ended_ms = co_await relay.call<&Relay::ended_ms>();
+    auto const ended = co_await relay.call<&Relay::ended>();
+    say("inner: %.1f ms | %s", ended_ms, ended.c_str());
+    // What waits behind a busy Worker past its deadline is not begun.
+    slow.tell<&Worker::sleep>(200);
+    co_await outcome("queued", slow.within(50ms).call<&Worker::add>(1));
+    auto const total = co_await slow.call<&Worker::add>(0);
+    say("ran: %d", total);
+  }
+
+  corps::Task<> sizes() {
+    auto const worker = co_await corps::create<Worker>(corps::env(1));
+    auto const small = co_await corps::create<Worker>(corps::env(1));
+    for (std::size_t const mib : {1U, 10U, 50U}) {
+      auto const begin = now_ns();
+      std::string const text(mib << 20, 'x');
+      auto call = worker.call<&Worker::echo>(text);
+      double worst = 0;
+      int calls = 0;
+      while (!call.ready()) {
+        auto const asked = now_ns();
+        co_await small.call<&Worker::add>(1);
+        worst = std::max(worst, ms(asked, now_ns()));
+        ++calls;
+      }
+      auto const answer = co_await call;
+      say("%zu MiB: %.1f ms, %s, %d small calls, worst %.1f ms", mib, ms(begin, now_ns()), answer == text ? "same" : "different",
+          calls, worst);
+    }
+  }
+
+  corps::Task<> limits() {
+    auto const worker = co_await corps::create<Worker>(corps::env(1));
+    co_await outcome("large argument", worker.call<&Worker::size_of>(std::string(3 << 20, 'x')));
+    co_await outcome("large result", worker.call<&Worker::of_size>(std::size_t{3} << 20));
+    co_await outcome("fits", worker.call<&Worker::size_of>(std::string(1 << 20, 'x')));
+  }
+
+  /// The test has stopped the process of Env 1.
+  corps::Task<> flood() {
+    auto const worker = co_await corps::create<Worker>(corps::env(1));
+    auto const pid = co_await worker.call<&Worker::pid>();
+    ::kill(pid, SIGSTOP);
+    std::string const text(64 << 10, 'x');
+    std::vector<corps::Future<std::size_t>> calls;
+    for (int i = 0; i < 20; ++i) worker.tell<&Worker::take>(text);
+    for (int i = 0; i < 100; ++i) calls.push_back(worker.call<&Worker::size_of>(text));
+    for (int i = 0; i < 2000; ++i) worker.tell<&Worker::take>(text);
+    say("flooded %d", ::getpid());
+    co_await outcome("one more", worker.call<&Worker::size_of>(text));
+    ::kill(pid, SIGCONT);
+    int answered = 0;
+    int overloaded = 0;
+    for (auto& call : calls) {
+      try {
+        co_await call;
+        ++answered;
+      } catch (corps::Overloaded const& error) {
+        if (!error.may_have_run()) ++overloaded;
+      }
+    }
+    say("answered %d, overloaded %d", answered, overloaded);
+    co_await outcome("later", worker.call<&Worker::size_of>(text));
+  }
+};
+
+int main(int argc, char** argv) { return corps::run<Calls>(argc, argv); }

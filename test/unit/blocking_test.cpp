@@ -1,0 +1,157 @@
+// Workers that block in get(): others go on, to a limit.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "test/unit/runtime_kit.hpp"
+
+namespace blocking_test {
+
+using namespace runtime_kit;
+using namespace std::chrono_literals;
+
+/// Lets requests through when it is open, without keeping a thread.
+class Gate : public corps::Conc {
+ public:
+  static constexpr bool corps_interleaved = true;
+  corps::Task<int> pass() {
+    auto self = corps::name_of(*this);
+    ++at_the_gate;
+    while (!is_open) co_await self.call<&Gate::look>();
+    co_return 1;
+  }
+  void look() {}
+  void open() { is_open = true; }
+  int waiting() { return at_the_gate; }
+
+ private:
+  bool is_open = false;
+  int at_the_gate = 0;
+};
+
+class Blocker : public corps::Conc {
+ public:
+  int wait_at(corps::Name<Gate> gate) { return gate.call<&Gate::pass>().get(); }
+  std::string wait_at_most(corps::Name<Gate> gate, int ms) {
+    try {
+      return std::to_string(gate.within(std::chrono::milliseconds(ms)).call<&Gate::pass>().get());
+    } catch (corps::Timeout const&) {
+      return "Timeout";
+    } catch (corps::RemoteError const& error) {  // the gate's own call has the same deadline
+      return error.type() == "corps::Timeout" ? "Timeout" : error.text();
+    }
+  }
+  std::string wait_limit(corps::Name<Gate> gate, int ms) {
+    auto future = gate.call<&Gate::pass>();
+    try {
+      return std::to_string(future.get(std::chrono::milliseconds(ms)));
+    } catch (corps::Timeout const&) {
+      return future.valid() ? "Timeout" : "the Future is lost";
+    }
+  }
+  std::string try_to_wait_at(corps::Name<Gate> gate) {
+    auto future = gate.call<&Gate::pass>();
+    try {
+      return std::to_string(future.get());
+    } catch (corps::Overloaded const& error) {
+      return future.valid() ? error.text() : "the Future is lost";
+    }
+  }
+  /// Each waits for the next one in get().
+  int chain(corps::Name<Blocker> next, int depth) {
+    if (depth == 0) return 0;
+    auto after_next = corps::create<Blocker>(corps::here()).get();
+    auto const below = next.call<&Blocker::chain>(after_next, depth - 1).get();
+    corps::exit(after_next);
+    return below + 1;
+  }
+  int wait_for_itself() { return corps::name_of(*this).call<&Blocker::quick>().get(); }
+  /// The gate is opened by a Task of this Worker that goes on inside of the get().
+  int wait_with_task(corps::Name<Gate> gate, corps::Name<Blocker> helper) {
+    (void)corps::spawn(opens(gate, helper));
+    return 2 + gate.call<&Gate::pass>().get();
+  }
+  int quick() { return ++count; }
+
+ private:
+  static corps::Task<> opens(corps::Name<Gate> gate, corps::Name<Blocker> helper) {
+    for (int i = 0; i < 100; ++i) (void)co_await helper.call<&Blocker::quick>();
+    gate.tell<&Gate::open>();
+  }
+  int count = 0;
+};
+
+TEST_CASE("while Concs wait in get(), others go on, with a single thread") {
+  Running corps({"env.threads=1"});
+  auto gate = corps::create<Gate>(corps::here()).get();
+  auto busy = corps::create<Blocker>(corps::here()).get();
+  std::vector<corps::Future<int>> waits;
+  for (int i = 0; i < 5; ++i) waits.push_back(corps::create<Blocker>(corps::here()).get().call<&Blocker::wait_at>(gate));
+  for (int i = 1; i <= 100; ++i) CHECK(busy.call<&Blocker::quick>().get() == i);
+  while (gate.call<&Gate::waiting>().get() < 5) {
+  }
+  for (auto const& wait : waits) CHECK_FALSE(wait.ready());
+  gate.call<&Gate::open>().get();
+  for (auto& wait : waits) CHECK(wait.get() == 1);
+}
+
+TEST_CASE("get() in get() in get(), ten deep, with a single thread") {
+  Running corps({"env.threads=1"});
+  auto first = corps::create<Blocker>(corps::here()).get();
+  auto second = corps::create<Blocker>(corps::here()).get();
+  CHECK(first.call<&Blocker::chain>(second, 10).get() == 10);
+}
+
+TEST_CASE("at the limit of spare threads get() says so, and the Future stays") {
+  Running corps({"env.threads=1", "limits.spare_threads=1"});
+  auto gate = corps::create<Gate>(corps::here()).get();
+  auto one = corps::create<Blocker>(corps::here()).get();
+  auto two = corps::create<Blocker>(corps::here()).get();
+  auto waits = one.call<&Blocker::wait_at>(gate);
+  while (gate.call<&Gate::waiting>().get() < 1) {
+  }
+  auto const said = two.call<&Blocker::try_to_wait_at>(gate).get();
+  CHECK(said.find("limits.spare_threads") != std::string::npos);
+  gate.call<&Gate::open>().get();
+  CHECK(waits.get() == 1);
+  CHECK(two.call<&Blocker::wait_at>(gate).get() == 1);  // there is room again
+}
+
+TEST_CASE("what a Task sends while its Worker waits in get() is run by others") {
+  Running corps({"env.threads=1"});
+  auto gate = corps::create<Gate>(corps::here()).get();
+  auto blocker = corps::create<Blocker>(corps::here()).get();
+  auto helper = corps::create<Blocker>(corps::here()).get();
+  CHECK(blocker.call<&Blocker::wait_with_task>(gate, helper).get() == 3);
+}
+
+TEST_CASE("a Conc that waits for itself in get() ends at its deadline") {
+  Running corps({"env.threads=1"});
+  auto blocker = corps::create<Blocker>(corps::here()).get();
+  auto const error = error_of(blocker.within(20ms).call<&Blocker::wait_for_itself>());
+  CHECK((error.code == corps::Errc::timeout || error.type == "corps::Timeout"));
+  CHECK(blocker.call<&Blocker::quick>().get() == 1);
+}
+
+TEST_CASE("a Conc that waits in get() ends with its Corps") {
+  Running corps({"env.threads=1"});
+  auto gate = corps::create<Gate>(corps::here()).get();
+  auto blocker = corps::create<Blocker>(corps::here()).get();
+  auto waits = blocker.call<&Blocker::wait_at>(gate);
+  while (gate.call<&Gate::waiting>().get() < 1) {
+  }
+  CHECK(corps.stop() == 0);
+  auto const error = error_of(std::move(waits));
+  CHECK((error.code == corps::Errc::worker_lost || error.type == "corps::WorkerLost"));
+}
+
+TEST_CASE("the deadline of a call ends a get() of a Conc") {
+  Running corps({"env.threads=1"});
+  auto gate = corps::create<Gate>(corps::here()).get();
+  auto blocker = corps::create<Blocker>(corps::here()).get();
+  CHECK(blocker.call<&Blocker::wait_at_most>(gate, 10).get() == "Timeout");
+  CHECK(blocker.call<&Blocker::wait_limit>(gate, 10).get() == "Timeout");
+}
+
+}  // namespace blocking_test

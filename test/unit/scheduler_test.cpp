@@ -1,0 +1,296 @@
+// The lanes, and the threads that run Workers: nobody starves, nobody is forgotten, and idle threads sleep.
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <ctime>
+#include <memory>
+#include <thread>
+
+#include "env/mail/internal/park.hpp"
+#include "env/mail/internal/slab.hpp"
+#include "env/sched/internal/lanes.hpp"
+#include "test/unit/runtime_kit.hpp"
+
+namespace scheduler_test {
+
+using namespace runtime_kit;
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+std::chrono::nanoseconds cpu_used() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  auto const ns = [](timeval const& time) { return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec); };
+  return ns(usage.ru_utime) + ns(usage.ru_stime);
+}
+
+struct Started {
+  Event event;
+  std::atomic<steady_clock::rep> at{0};
+};
+
+class Other : public corps::Conc {
+ public:
+  void start(std::uint64_t where) {
+    auto& started = object_of<Started>(where);
+    started.at = steady_clock::now().time_since_epoch().count();
+    started.event.happen();
+  }
+};
+
+class Busy : public corps::Conc {
+ public:
+  /// Tells others, then computes until they have all begun, or too long. The time until the last one began, in ms; -1: too long.
+  double tell_and_compute(std::vector<corps::Name<Other>> others, std::uint64_t where) {
+    auto& started = object_of<Started>(where);
+    auto const begin = steady_clock::now();
+    for (auto const& other : others) other.tell<&Other::start>(where);
+    while (steady_clock::now() < begin + 2s) {
+      if (started.event.times() < static_cast<int>(others.size())) continue;
+      return std::chrono::duration<double, std::milli>(steady_clock::now() - begin).count();
+    }
+    return -1;
+  }
+};
+
+TEST_CASE("what a Conc sends before it computes for long begins on an idle thread") {
+  Running corps;
+  auto busy = corps::create<Busy>(corps::here()).get();
+  std::vector<corps::Name<Other>> others;
+  for (int count = 1; count <= 3; ++count) {
+    others.push_back(corps::create<Other>(corps::here()).get());
+    CAPTURE(count);
+    std::array<double, 9> ms{};
+    for (auto& round : ms) {
+      Started started;
+      round = busy.call<&Busy::tell_and_compute>(others, handle(started)).get();
+      CHECK(round >= 0);
+      REQUIRE(started.event.wait(count));
+    }
+    std::ranges::sort(ms);
+    CHECK(ms[ms.size() / 2] < 50);  // the median: the machine may have other things to do
+  }
+}
+
+class Pong : public corps::Conc {
+ public:
+  int pong(int n) { return n + 1; }
+};
+
+/// Two that keep each other, and so a thread, busy until told to stop.
+class Ping : public corps::Conc {
+ public:
+  corps::Task<> play(corps::Name<Pong> pong, std::uint64_t flag) {
+    auto& go_on = object_of<std::atomic<bool>>(flag);
+    int n = 0;
+    while (go_on) n = co_await pong.call<&Pong::pong>(n);
+  }
+};
+
+TEST_CASE("Workers that keep all threads busy do not starve a newcomer") {
+  Running corps;
+  std::atomic<bool> go_on{true};
+  std::vector<corps::Future<void>> games;
+  for (int i = 0; i < 4; ++i) {
+    auto pong = corps::create<Pong>(corps::here()).get();
+    games.push_back(corps::create<Ping>(corps::here()).get().call<&Ping::play>(pong, handle(go_on)));
+  }
+  auto late = corps::create<Pong>(corps::here()).get();
+  for (int i = 0; i < 100; ++i) CHECK(late.call<&Pong::pong>(i).get(patience) == i + 1);
+  go_on = false;
+  for (auto& game : games) game.get();
+}
+
+TEST_CASE("what queues behind a thread that is stuck is run by threads that are never idle") {
+  Running corps;
+  std::atomic<bool> go_on{true};
+  auto holder = corps::create<Holder>(corps::here()).get();
+  Holder::Events events;
+  auto held = holder.call<&Holder::hold>(handle(events));  // one of two threads
+  REQUIRE(events.entered.wait());
+  auto pong = corps::create<Pong>(corps::here()).get();
+  auto game = corps::create<Ping>(corps::here()).get().call<&Ping::play>(pong, handle(go_on));  // the other
+  for (int i = 0; i < 10; ++i) CHECK(corps::create<Pong>(corps::here()).get().call<&Pong::pong>(i).get(patience) == i + 1);
+  go_on = false;
+  game.get();
+  events.release.happen();
+  CHECK(held.get() == 1);
+}
+
+TEST_CASE("an idle Corps uses no processor time") {
+  Running corps;
+  auto pong = corps::create<Pong>(corps::here()).get();
+  std::atomic<bool> go_on{false};
+  corps::create<Ping>(corps::here()).get().call<&Ping::play>(pong, handle(go_on)).get();
+  for (int i = 0; i < 1000; ++i) (void)pong.call<&Pong::pong>(i).get();
+  Event never;
+  CHECK_FALSE(never.wait(1, 100ms));  // whoever still looks around comes to rest
+  auto const before = cpu_used();
+  CHECK_FALSE(never.wait(1, 300ms));
+  CHECK(cpu_used() - before < 15ms);
+}
+
+/// A job that the lanes carry; they never look into it.
+struct Parcel final : caf::resumable {
+  resume_result resume(caf::execution_unit*, std::size_t) override { return done; }
+  void intrusive_ptr_add_ref_impl() override {}
+  void intrusive_ptr_release_impl() override {}
+  std::atomic<int> delivered{0};
+};
+
+TEST_CASE("the slot runs next, then the queue in order; a long streak lets the queue have a turn") {
+  corps::sched::Lanes lanes{1};
+  lanes.set_primary(1);
+  auto& lane = lanes[0];
+  std::vector<std::unique_ptr<Parcel>> parcels;
+  for (int i = 0; i < 4; ++i) parcels.push_back(std::make_unique<Parcel>());
+  auto const pop = [&] { return lanes.pop(lane, [] { return true; }); };
+  CHECK(pop() == nullptr);
+  lanes.push(lane, parcels[0].get());
+  lanes.push(lane, parcels[1].get());
+  lanes.push_next(lane, parcels[2].get());
+  lanes.push_next(lane, parcels[3].get());  // displaces 2
+  CHECK(pop() == parcels[3].get());
+  CHECK(pop() == parcels[0].get());
+  CHECK(pop() == parcels[1].get());
+  CHECK(pop() == parcels[2].get());
+  lanes.push(lane, parcels[0].get());
+  int streak = 0;
+  do {
+    lanes.push_next(lane, parcels[1].get());
+    ++streak;
+  } while (pop() == parcels[1].get() && streak < 1000);
+  CHECK(streak < 100);
+}
+
+TEST_CASE("no job is lost between threads that push, sleep, watch and steal") {
+  constexpr int jobs = 64;
+  constexpr int rounds = 3000;
+  constexpr std::size_t threads = 3;
+  corps::sched::Lanes lanes{threads};
+  lanes.set_primary(threads);
+  std::vector<std::unique_ptr<Parcel>> parcels;
+  for (int i = 0; i < jobs; ++i) parcels.push_back(std::make_unique<Parcel>());
+  std::atomic<int> delivered{0};
+  std::atomic<bool> stop{false};
+  Event all;
+  std::vector<std::thread> runners;
+  for (std::size_t t = 0; t < threads; ++t)
+    runners.emplace_back([&, t] {
+      auto& lane = lanes[t];
+      unsigned seed = static_cast<unsigned>(t);
+      while (auto* const job = lanes.pop(lane, [&] { return stop.load(); })) {
+        auto& parcel = static_cast<Parcel&>(*job);
+        if (delivered.fetch_add(1) + 1 == jobs * rounds) all.happen();
+        if (++parcel.delivered == rounds) continue;
+        seed = seed * 1664525U + 1013904223U;
+        if ((seed >> 16U) % 3 == 0)
+          lanes.push(lane, &parcel);
+        else
+          lanes.push_next(lane, &parcel);
+      }
+    });
+  for (auto& parcel : parcels) lanes.push_anywhere(parcel.get());
+  CHECK(all.wait());
+  stop = true;
+  lanes.close();
+  for (auto& runner : runners) runner.join();
+  for (auto& parcel : parcels) CHECK(parcel->delivered == rounds);
+}
+
+TEST_CASE("the watcher goes to sleep when nothing is in the slots") {
+  corps::sched::Lanes lanes{2};
+  lanes.set_primary(2);
+  Parcel parcel;
+  std::atomic<bool> stop{false};
+  Event taken;
+  std::thread idler{[&] {
+    while (lanes.pop(lanes[1], [&] { return stop.load(); }) != nullptr) taken.happen();
+  }};
+  (void)lanes.pop(lanes[0], [] { return true; });
+  for (int i = 1; i <= 5; ++i) {
+    lanes.push_next(lanes[0], &parcel);  // this thread does not take it: it is stuck
+    CHECK(taken.wait(i));
+  }
+  Event never;
+  CHECK_FALSE(never.wait(1, 50ms));
+  auto const before = cpu_used();
+  CHECK_FALSE(never.wait(1, 200ms));
+  CHECK(cpu_used() - before < 10ms);
+  stop = true;
+  lanes.close();
+  idler.join();
+}
+
+// --- the slab and the mailbox ----------------------------------------------------------------------------------------
+
+TEST_CASE("a place in the slab never gives the same id twice, and an id leads to its place") {
+  auto& slab = corps::mail::slab();
+  auto& cell = slab.allocate(corps::ConcId::none);
+  auto const id = cell.id.load();
+  CHECK(slab.find(id) == &cell);
+  slab.release(cell);
+  CHECK(cell.id.load() == corps::ConcId::none);
+  CHECK(slab.find(id) == &cell);  // memory of a cell always is a cell
+  auto& again = slab.allocate(corps::ConcId::none);
+  CHECK(again.id.load() != id);
+  slab.release(again);
+  CHECK(slab.find(corps::ConcId{0x00ff'ffff}) == nullptr);
+}
+
+struct Letter final : corps::detail::Envelope {
+  Letter() : Envelope(corps::detail::EnvelopeKind::control) {}
+  void arrive(corps::detail::Cell&) override {}
+  void undeliverable() noexcept override {}
+  int from = 0;
+  int number = 0;
+};
+
+TEST_CASE("a mailbox keeps the order of each sender, and wakes the thread that sleeps at it") {
+  auto& slab = corps::mail::slab();
+  auto& cell = slab.allocate(corps::ConcId::none);
+  CHECK_FALSE(cell.push(std::make_unique<Letter>().get()));  // closed
+  cell.inbox.store(nullptr);
+  constexpr int senders = 4;
+  constexpr int letters = 20'000;
+  std::vector<std::unique_ptr<Letter[]>> sent;                                            // NOLINT: letters do not move
+  for (int s = 0; s < senders; ++s) sent.push_back(std::make_unique<Letter[]>(letters));  // NOLINT
+  std::vector<std::thread> threads;
+  for (int s = 0; s < senders; ++s)
+    threads.emplace_back([&, s] {
+      for (int i = 0; i < letters; ++i) {
+        auto& letter = sent[static_cast<std::size_t>(s)][static_cast<std::size_t>(i)];
+        letter.from = s;
+        letter.number = i;
+        if (!cell.push(&letter)) return;
+        if (i % 1000 == 0) std::this_thread::yield();
+      }
+    });
+  std::vector<int> next(senders, 0);
+  int received = 0;
+  auto const until = corps::detail::now_ns() + std::chrono::nanoseconds(patience).count();
+  bool in_order = true;
+  while (received < senders * letters && corps::detail::now_ns() < until) {
+    auto* const envelope = cell.take_arrived();
+    if (envelope == nullptr) {
+      corps::mail::park(cell, until);
+      continue;
+    }
+    auto const& letter = static_cast<Letter&>(*envelope);
+    in_order = in_order && letter.number == next[static_cast<std::size_t>(letter.from)]++;
+    ++received;
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(received == senders * letters);
+  CHECK(in_order);
+  auto const before = corps::detail::now_ns();
+  corps::mail::park(cell, before + 3'000'000);  // nothing comes: it ends at the time given
+  CHECK(corps::detail::now_ns() >= before + 3'000'000);
+  cell.inbox.store(corps::detail::Cell::closed_mark());
+  slab.release(cell);
+}
+
+}  // namespace scheduler_test
