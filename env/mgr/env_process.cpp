@@ -110,7 +110,8 @@ bool EnvProcess::end_workers(std::chrono::nanoseconds limit) {
   mail::exit_all();
   if (mail::wait_until_all_ended(std::chrono::steady_clock::now() + limit)) return true;
   auto stuck = mail::busy_workers();
-  if (stuck.empty()) stuck.push_back(fmt::format("a Worker of env {} runs a Task of its own, such as on_main,", identity_.self.env));
+  if (stuck.empty())
+    stuck.push_back(fmt::format("a Worker of env {} runs a Task of its own, such as on_main,", identity_.self.env));
   for (auto const& worker : stuck)
     host::log(host::Level::error, fmt::format("{} and did not end within limits.stop ({} ms); this process exits without it",
                                               worker, std::chrono::duration_cast<std::chrono::milliseconds>(limit).count()));

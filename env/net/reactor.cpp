@@ -15,6 +15,9 @@ using boost::system::error_code;
 struct Reactor::Context {
   asio::io_context io{1};  // one thread runs it
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  // Asio makes its event queue with the first timer or descriptor: here, where the lack of descriptors can still be reported,
+  // and not in a callback of the loop.
+  asio::steady_timer makes_event_queue{io};
 };
 
 Reactor::Reactor() : context_(std::make_unique<Context>()) {}
