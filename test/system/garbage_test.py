@@ -41,8 +41,11 @@ class GarbageCase(corps_kit.CorpsCase):
         self.running.wait_line("^ready$", corps_kit.READY_S)
         self.pids = [int(line.text.rsplit(" ", 1)[1]) for line in self.running.lines() if line.text.startswith("env ")]
         self.asked = 0
-        name = corps_kit.listening_unix(self.pids[0])
-        self.assertEqual(name is not None, self.carrier == "unix")
+        self.names = [corps_kit.listening_unix(pid) for pid in self.pids]
+        self.ports = [corps_kit.listening_tcp(pid) for pid in self.pids]
+        self.assertEqual([name is not None for name in self.names], [self.carrier == "unix"] * 3)
+        self.assertEqual([len(ports) for ports in self.ports], [0 if self.carrier == "unix" else 1] * 3)
+        name = self.names[0]
         self.corps_id = bytes.fromhex(re.search(r"[0-9a-f]{32}", name).group(0)) if name else bytes(16)
         self.still_works()
 
@@ -70,12 +73,18 @@ class GarbageCase(corps_kit.CorpsCase):
     def connect(self, env):
         if self.carrier == "unix":
             connection = self.kept(socket.socket(socket.AF_UNIX))
-            connection.connect("\0" + corps_kit.listening_unix(self.pids[env])[1:])
+            connection.connect("\0" + self.names[env][1:])
         else:
-            ((host, port),) = corps_kit.listening_tcp(self.pids[env])
-            connection = self.kept(socket.create_connection((host, port)))
+            connection = self.kept(socket.create_connection(self.ports[env][0]))
         connection.settimeout(5)
         return connection
+
+    @staticmethod
+    def received(connection):
+        try:
+            return connection.recv(65536)
+        except ConnectionError:
+            return b""
 
     def kept(self, connection):
         self.addCleanup(connection.close)
@@ -87,7 +96,7 @@ class GarbageCase(corps_kit.CorpsCase):
     def log_length(self):
         return len(self.running.lines("stderr"))
 
-    def attack(self, data, env=1, wait_for_answer=0, answer_ok=(b"", MAGIC)):
+    def attack(self, data, env=1):
         """Sends bytes; the Env must close in time. Returns what it sent before."""
         connection = self.connect(env)
         begin = time.monotonic()
@@ -96,14 +105,8 @@ class GarbageCase(corps_kit.CorpsCase):
             connection.sendall(data)
         except OSError:
             pass  # it closed in the middle
-        try:
-            while True:
-                more = connection.recv(65536)
-                if not more:
-                    break
-                received += more
-        except ConnectionError:
-            pass
+        while more := self.received(connection):
+            received += more
         took = time.monotonic() - begin
         connection.close()
         self.assertLess(took, CLOSED_WITHIN_S, f"closing took {took:.2f} s after {data[:40]!r}")
@@ -184,20 +187,23 @@ class GarbageTest(GarbageCase):
 
     def test_silence_and_one_byte_at_a_time(self):
         begin = self.log_length()
-        connections = [self.connect(1) for _ in range(20)]
         started = time.monotonic()
+        connections = [self.connect(1) for _ in range(20)]
         slow = connections[0]
-        for byte in MAGIC[:5]:
-            slow.sendall(bytes([byte]))
+        try:
+            for byte in MAGIC[:5]:
+                slow.sendall(bytes([byte]))
+        except ConnectionError:
+            pass  # on a slow machine its time is over already
         left = set(connections)
         while left and time.monotonic() - started < 3 * kit.SLOWER:
             for connection in select.select(list(left), [], [], 0.1)[0]:
-                self.assertEqual(connection.recv(10), b"")
+                self.assertEqual(self.received(connection), b"")
                 left.discard(connection)
                 connection.close()
         self.assertEqual(left, set())
-        self.assertLess(time.monotonic() - started, CLOSED_WITHIN_S)
-        self.assertTrue(any("handshake not done, after 1000 ms" in line for line in self.closed_lines(begin)), self.closed_lines(begin))
+        self.assertLess(time.monotonic() - started, CLOSED_WITHIN_S + 0.5)
+        self.running.wait_line("handshake not done, after 1000 ms", 2, "stderr", after=begin)
 
     def test_cut_off_at_every_byte(self):
         data = MAGIC + hello(self.corps_id, env=2)
