@@ -11,6 +11,7 @@
 #include "corps/detail/thrown.hpp"
 #include "corps/detail/waiting.hpp"
 #include "env/mail/internal/errors.hpp"
+#include "env/mail/internal/workers.hpp"
 
 namespace corps::detail {
 
@@ -131,7 +132,8 @@ void Request::go_on() noexcept {
   if (!waiter) return;
   auto& cell = self();
   cell.context = caller_context;
-  cell.doing.store(cell.running == nullptr ? nullptr : cell.running->method, std::memory_order_relaxed);
+  auto const* const method = cell.running == nullptr ? nullptr : cell.running->method;
+  cell.doing.store(method == nullptr ? &mail::own_task : method, std::memory_order_relaxed);
   std::exchange(waiter, nullptr).resume();
 }
 

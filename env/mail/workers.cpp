@@ -120,12 +120,15 @@ bool wait_until_all_ended(std::chrono::steady_clock::time_point until) {
   return all_ended.wait_until(lock, until, [] { return alive.load(std::memory_order_seq_cst) == 0; });
 }
 
+constinit detail::MethodRecord const own_task{{0, "", "", ""}, nullptr};
+
 std::vector<std::string> busy_workers() {
   std::vector<std::string> lines;
   slab().for_each([&](Cell& cell) {
     auto const* method = cell.doing.load(std::memory_order_relaxed);
     if (method == nullptr) return;
-    lines.push_back(fmt::format("{} runs {}", to_string(cell.address()), detail::readable(*method)));
+    lines.push_back(fmt::format("{} runs {}", to_string(cell.address()),
+                                method == &own_task ? "a Task of its own, such as on_main," : detail::readable(*method)));
   });
   return lines;
 }

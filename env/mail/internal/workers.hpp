@@ -6,6 +6,7 @@
 
 #include "corps/detail/cell.hpp"
 #include "corps/detail/envelope.hpp"
+#include "corps/detail/registry.hpp"
 
 /// How Workers of this Env begin and end.
 namespace corps::mail {
@@ -29,6 +30,9 @@ void exit_worker(ConcId id);
 
 /// Waits, once the gate is closed, until every Worker of this Env has ended; false if the time came first.
 bool wait_until_all_ended(std::chrono::steady_clock::time_point until);
+
+/// What Cell::doing says while a Worker runs a Task that no request began.
+extern constinit detail::MethodRecord const own_task;
 
 /// One line for each Worker that has not ended and runs something: "Class (tag) at env 2, conc 17.1 runs Class::method".
 std::vector<std::string> busy_workers();
