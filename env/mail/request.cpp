@@ -132,8 +132,8 @@ void Request::go_on() noexcept {
   if (!waiter) return;
   auto& cell = self();
   cell.context = caller_context;
-  auto const* const method = cell.running == nullptr ? nullptr : cell.running->method;
-  cell.doing.store(method == nullptr ? &mail::own_task : method, std::memory_order_relaxed);
+  auto const* const runs = cell.running == nullptr ? nullptr : cell.running->method;
+  cell.doing.store(runs == nullptr ? &mail::own_task : runs, std::memory_order_relaxed);
   std::exchange(waiter, nullptr).resume();
 }
 
