@@ -44,8 +44,8 @@ class Search {
   corps::Task<Outcome> run();
 
  private:
-  /// Enough for a Searcher to have the next request when it has answered one.
-  static constexpr std::size_t drivers_per_searcher = 3;
+  /// Enough for a Searcher in another Env to have the next request when it has answered one.
+  static constexpr std::size_t drivers_per_searcher = 6;
   /// A job that so many Searchers were lost with is left out: it may be what ends them.
   static constexpr int losses_per_job_max = 3;
 
