@@ -69,8 +69,9 @@ void CorpsMgr::boot(detail::AppRecord const& app) {
   try {
     auto const endpoints = env_.start_network();
     env_.table().put({.env = 0, .epoch = identity_.self.epoch, .endpoints = endpoints, .ready = true, .gone = {}});
-    start_children(endpoints);
-    env_.start_workers(startup::worker_threads(settings_, host::usable_cores(), settings_.corps.envs));
+    auto const threads = startup::worker_threads(settings_, host::usable_cores(), settings_.corps.envs);
+    start_children(endpoints, threads);
+    env_.start_workers(threads);
     wait_until("ready", &CorpsMgr::is_ready);
     send_table();
     wait_until("in possession of the table of Envs", &CorpsMgr::has_table);
@@ -84,8 +85,7 @@ void CorpsMgr::boot(detail::AppRecord const& app) {
   }
 }
 
-void CorpsMgr::start_children(std::vector<std::string> const& endpoints) {
-  auto const threads = startup::worker_threads(settings_, host::usable_cores(), settings_.corps.envs);
+void CorpsMgr::start_children(std::vector<std::string> const& endpoints, std::uint32_t threads) {
   for (EnvId env = 1; env < settings_.corps.envs; ++env) {
     net::Peer const peer{env, first_epoch};
     env_.table().put({.env = env, .epoch = peer.epoch, .endpoints = {}, .ready = false, .gone = {}});

@@ -1,14 +1,17 @@
-"""Installs a build into an empty prefix, then configures, builds and runs the project beside this file against it.
+"""Installs a build into an empty prefix, then configures, builds and runs the project beside this file against it. Its
+program is the first one of the README.
 
 Usage: run.py BUILD_DIR COMPILER
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 
 PROJECT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "project")
+PROGRAM = os.path.join(PROJECT, "..", "..", "..", "examples", "hello", "hello.cpp")
 EXPECTED = "Hello, world!\n"
 
 
@@ -35,8 +38,10 @@ def main():
         private = sorted(private_headers(os.path.join(prefix, "include")))
         if private:
             sys.exit(f"private headers are installed: {', '.join(private)}")
+        project = shutil.copytree(PROJECT, os.path.join(folder, "project"))
+        shutil.copy(PROGRAM, os.path.join(project, "main.cpp"))
         out = os.path.join(folder, "build")
-        run("cmake", "-G", "Ninja", "-S", PROJECT, "-B", out, f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_COMPILER={compiler}")
+        run("cmake", "-G", "Ninja", "-S", project, "-B", out, f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_COMPILER={compiler}")
         run("cmake", "--build", out)
         said = run(os.path.join(out, "uses_corps"), "--set", "log.level=warn")
         if said != EXPECTED:

@@ -48,7 +48,7 @@ class CorpsMgr {
     bool ended = false;
   };
 
-  void start_children(std::vector<std::string> const& endpoints);
+  void start_children(std::vector<std::string> const& endpoints, std::uint32_t threads);
   void start_child(EnvId env, std::vector<std::string> const& endpoints, std::uint32_t threads);
   void wait_until(std::string_view what, bool (CorpsMgr::*is_so)(EnvId env) const);
   bool is_ready(EnvId env) const;
