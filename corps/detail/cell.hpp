@@ -7,6 +7,8 @@
 
 #include "corps/address.hpp"
 #include "corps/detail/envelope.hpp"
+#include "corps/detail/envelope_queue.hpp"
+#include "corps/detail/mailbox_head.hpp"
 #include "corps/fwd.hpp"
 
 namespace corps::detail {
@@ -51,51 +53,59 @@ struct alignas(64) Cell {
   alignas(16) std::byte sched_slot[16];  // NOLINT: the scheduler's job lives here, and finds its cell by being its first member
 
   // --- any thread ---------------------------------------------------------------------------------------------
-  /// Queues a request unless the mailbox is full or closed; then the caller keeps it.
+  /// Queues a request unless the mailbox is closed or has no room; then the caller keeps it.
   Pushed push_request(Envelope* request) noexcept {
     auto const max = mailbox_max.load(std::memory_order_relaxed);
-    if (queued.fetch_add(1, std::memory_order_relaxed) >= max) {
-      queued.fetch_sub(1, std::memory_order_relaxed);
-      return max == 0 ? Pushed::closed : Pushed::full;
+    auto word = inbox.load(std::memory_order_acquire);
+    for (;;) {
+      MailboxHead const head{word};
+      if (head.taken() + request->weight > max) [[unlikely]]
+        return head.is_closed() || max == 0 ? Pushed::closed : Pushed::full;
+      request->next = head.newest();
+      if (inbox.compare_exchange_weak(word, head.plus(request->weight).with(request).word(), std::memory_order_acq_rel,
+                                      std::memory_order_acquire)) {
+        if (head.is_idle()) wake();
+        return Pushed::ok;
+      }
     }
-    if (push(request)) return Pushed::ok;
-    queued.fetch_sub(1, std::memory_order_relaxed);
-    return Pushed::closed;
   }
   /// Queues an answer or a control envelope, which are never refused for want of room: open calls bound them.
   /// False if the mailbox is closed; then the caller keeps it.
   bool push(Envelope* envelope) noexcept {
-    auto* head = inbox.load(std::memory_order_acquire);
-    do {
-      if (head == closed_mark()) return false;
-      envelope->next = head == idle_mark() ? nullptr : head;
-    } while (!inbox.compare_exchange_weak(head, envelope, std::memory_order_acq_rel, std::memory_order_acquire));
-    if (head == idle_mark()) wake();
-    return true;
+    auto word = inbox.load(std::memory_order_acquire);
+    for (;;) {
+      MailboxHead const head{word};
+      if (head.is_closed()) [[unlikely]]
+        return false;
+      envelope->next = head.newest();
+      if (inbox.compare_exchange_weak(word, head.with(envelope).word(), std::memory_order_acq_rel, std::memory_order_acquire)) {
+        if (head.is_idle()) wake();
+        return true;
+      }
+    }
   }
   void wake() noexcept;
+  bool is_closed() const noexcept { return MailboxHead{inbox.load(std::memory_order_seq_cst)}.is_closed(); }
 
-  static Envelope* idle_mark() noexcept { return reinterpret_cast<Envelope*>(std::uintptr_t{1}); }    // NOLINT
-  static Envelope* closed_mark() noexcept { return reinterpret_cast<Envelope*>(std::uintptr_t{2}); }  // NOLINT
-
-  std::atomic<Envelope*> inbox{closed_mark()};  // newest first; or a mark
-  std::atomic<ConcId> id{ConcId::none};         // whose cell it is
-  std::atomic<std::uint32_t> queued{0};         // requests sent and not begun
-  std::atomic<std::uint32_t> mailbox_max{0};    // limits.mailbox; 0: serves no requests
+  std::atomic<std::uint64_t> inbox{MailboxHead::closed().word()};  // a MailboxHead
+  std::atomic<ConcId> id{ConcId::none};                            // whose cell it is
+  std::atomic<std::uint32_t> mailbox_max{0};                       // units of room, by limits.mailbox; 0: serves no requests
   std::atomic<Wakes> wakes{Wakes::scheduler};
   std::atomic<std::uint32_t> signal{0};             // futex of the waiting thread
   std::atomic<MethodRecord const*> doing{nullptr};  // whose code runs now, for whoever asks what holds it up
 
   // --- the Worker's own turn ----------------------------------------------------------------------------------
-  /// The next envelope in the order of arrival; requests wait while the Worker is busy. Null when there is nothing to
-  /// do: then the mailbox has gone idle, and the cell belongs to whoever puts something into it.
+  /// The next envelope to serve: what is from the runtime first; then answers and, unless the Worker is busy, requests by
+  /// turns, each in the order of arrival. Null when there is nothing to do: then the mailbox has gone idle, and the cell
+  /// belongs to whoever puts something into it.
   Envelope* take() noexcept;
   /// The next envelope that is no request, for a Worker that waits in the middle of one. Null when there is none; the
   /// mailbox does not go idle.
   Envelope* take_arrived() noexcept;
-  /// Moves what has arrived into the batch, and marks the answers among it as landed.
+  /// Sorts what has arrived into the queues, marks the answers among it as landed, and gives the room of the requests begun
+  /// since it looked last to others.
   void look() noexcept;
-  /// Frees the answers in the batch that nobody waits for any more.
+  /// Frees the answers that have arrived and that nobody waits for any more.
   void free_dropped() noexcept;
   bool can_begin() const noexcept { return busy == 0 || (interleaved && !constructing); }
   /// The clock as it was read last, at most a few ms ago.
@@ -118,18 +128,17 @@ struct alignas(64) Cell {
   ConcAddr address() const noexcept;
 
  private:
-  Envelope* pop_batch() noexcept;
-  Envelope* pop_waiting() noexcept;
-  void keep_waiting(Envelope* request) noexcept;
+  Envelope* pop_request() noexcept;
+  bool go_idle() noexcept;
 
  public:
   /// As new, but for the id and the mailbox.
   void reset() noexcept;
 
-  alignas(64) Envelope* batch = nullptr;  // taken from the inbox, oldest first
-  Envelope* batch_last = nullptr;
-  Envelope* waiting = nullptr;  // requests that wait until the Worker is free, oldest first
-  Envelope* waiting_last = nullptr;
+  alignas(64) EnvelopeQueue controls;
+  EnvelopeQueue answers;
+  EnvelopeQueue requests;       // those that wait until the Worker is free
+  std::uint32_t room_back = 0;  // units of requests that were begun, which the inbox still counts
   Conc* object = nullptr;
   ClassRecord const* cls = nullptr;
   std::int64_t now_ns = 0;  // the clock, read once a turn, and when that is long ago
@@ -142,6 +151,7 @@ struct alignas(64) Cell {
   std::uint32_t busy = 0;
   bool interleaved = false;
   bool exiting = false;
+  bool request_next = false;            // it is the turn of a request, not of an answer
   bool constructing = false;            // until on_start has ended
   bool expects_object = false;          // the next Conc that is constructed is this Worker's
   std::int64_t armed_ns = never_ns;     // when the deadline clock will send the tick; a port looks itself then

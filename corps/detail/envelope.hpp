@@ -30,7 +30,7 @@ enum class EnvelopeKind : std::uint8_t {
 
 /// What a mailbox carries. It has one owner at any moment: who sent it until it is in a mailbox, then the Worker of
 /// that mailbox.
-struct Envelope {
+struct alignas(16) Envelope {
   explicit Envelope(EnvelopeKind what) : kind(what) {}
   Envelope(Envelope const&) = delete;
   Envelope& operator=(Envelope const&) = delete;
@@ -44,6 +44,7 @@ struct Envelope {
   Envelope* next = nullptr;
   ConcId target = ConcId::none;  // compared at arrival, so that a reused mailbox never serves what was not meant for it
   EnvelopeKind kind;
+  std::uint32_t weight = 1;  // of a request: units of the target's room it takes until it is begun
 };
 
 /// What a request hands on to the calls it makes.

@@ -83,7 +83,7 @@ constexpr std::array table{
                                           "Threads that run Workers in each Env; auto: max(1, cores / Envs on this host)."),
     key<limits, &L::request_timeout>("limits.request_timeout", Kind::duration, ms, 8'760 * h,
                                      "Deadline of a call that sets none; then it ends with Timeout."),
-    key<limits, &L::mailbox>("limits.mailbox", Kind::count, 1, 100'000'000,
+    key<limits, &L::mailbox>("limits.mailbox", Kind::count, 1, 500'000,
                              "Requests that wait at one Worker; further ones end with Overloaded."),
     key<limits, &L::open_calls_per_worker>("limits.open_calls_per_worker", Kind::count, 1, 10'000'000,
                                            "Calls that one Worker has open; further ones end with Overloaded."),

@@ -28,64 +28,102 @@ ConcAddr Cell::address() const noexcept { return {env_facts.env, id.load(std::me
 
 Envelope* Cell::take() noexcept {
   for (;;) {
-    if (waiting != nullptr && can_begin()) return pop_waiting();
-    while (batch != nullptr) {
-      auto* const envelope = pop_batch();
-      if (envelope->kind != EnvelopeKind::request || can_begin()) return envelope;
-      keep_waiting(envelope);
+    if (!controls.empty()) return controls.pop_front();
+    bool const may_begin = !requests.empty() && can_begin();
+    if (!answers.empty() && !(may_begin && request_next)) {
+      request_next = true;
+      return answers.pop_front();
     }
-    auto* head = inbox.load(std::memory_order_acquire);
-    if (head == nullptr) {
-      if (inbox.compare_exchange_strong(head, idle_mark(), std::memory_order_acq_rel, std::memory_order_relaxed)) return nullptr;
-      continue;
-    }
+    if (may_begin) return pop_request();
+    if (go_idle()) return nullptr;
     look();
   }
 }
 
 Envelope* Cell::take_arrived() noexcept {
-  for (;;) {
-    while (batch != nullptr) {
-      auto* const envelope = pop_batch();
-      if (envelope->kind != EnvelopeKind::request) return envelope;
-      keep_waiting(envelope);
-    }
-    look();
-    if (batch == nullptr) return nullptr;
-  }
+  if (controls.empty() && answers.empty()) look();
+  if (!controls.empty()) return controls.pop_front();
+  return answers.empty() ? nullptr : answers.pop_front();
 }
 
-void Cell::look() noexcept {
-  auto* newest_first = inbox.load(std::memory_order_acquire);
-  if (newest_first == nullptr || newest_first == closed_mark()) return;
-  newest_first = inbox.exchange(nullptr, std::memory_order_acq_rel);
-  auto* const newest = newest_first;
-  Envelope* oldest_first = nullptr;
-  while (newest_first != nullptr) {
-    if (newest_first->kind == EnvelopeKind::answer) static_cast<Request*>(newest_first)->landed = true;
-    auto* const next = newest_first->next;
-    newest_first->next = oldest_first;
-    oldest_first = newest_first;
-    newest_first = next;
+/// Room is given back when the Worker looks into its inbox; within a long batch, a sixteenth of the mailbox at a time.
+Envelope* Cell::pop_request() noexcept {
+  request_next = false;
+  auto* const request = requests.pop_front();
+  room_back += request->weight;
+  if (room_back * 16 >= mailbox_max.load(std::memory_order_relaxed)) look();
+  return request;
+}
+
+bool Cell::go_idle() noexcept {
+  MailboxHead const head{inbox.load(std::memory_order_acquire)};
+  if (!head.is_empty()) return false;
+  auto const given = std::exchange(room_back, 0);  // before the cell is somebody else's
+  auto word = head.word();
+  if (inbox.compare_exchange_strong(word, head.minus(given).as_idle().word(), std::memory_order_acq_rel,
+                                    std::memory_order_relaxed))
+    return true;
+  room_back = given;
+  return false;
+}
+
+namespace {
+
+/// A part of what has arrived, in the order of arrival.
+struct Segment {
+  void push_front(Envelope* envelope) noexcept {
+    envelope->next = first;
+    first = envelope;
+    if (last == nullptr) last = envelope;
   }
-  (batch == nullptr ? batch : batch_last->next) = oldest_first;
-  batch_last = newest;
+  void append_to(EnvelopeQueue& queue) const noexcept {
+    if (last != nullptr) queue.append(first, last);
+  }
+  Envelope* first = nullptr;
+  Envelope* last = nullptr;
+};
+
+}  // namespace
+
+void Cell::look() noexcept {
+  auto word = inbox.load(std::memory_order_acquire);
+  MailboxHead head;
+  do {
+    head = MailboxHead{word};
+    if (head.is_closed() || (head.is_empty() && room_back == 0)) return;
+  } while (!inbox.compare_exchange_weak(word, head.minus(room_back).as_awake().word(), std::memory_order_acq_rel,
+                                        std::memory_order_acquire));
+  room_back = 0;
+  Segment controls_arrived;
+  Segment answers_arrived;
+  Segment requests_arrived;
+  for (auto* envelope = head.newest(); envelope != nullptr;) {
+    auto* const next = envelope->next;
+    switch (envelope->kind) {
+      case EnvelopeKind::request: requests_arrived.push_front(envelope); break;
+      case EnvelopeKind::answer:
+        static_cast<Request*>(envelope)->landed = true;
+        answers_arrived.push_front(envelope);
+        break;
+      case EnvelopeKind::control: controls_arrived.push_front(envelope); break;
+    }
+    envelope = next;
+  }
+  controls_arrived.append_to(controls);
+  answers_arrived.append_to(answers);
+  requests_arrived.append_to(requests);
 }
 
 void Cell::free_dropped() noexcept {
-  Envelope* kept_last = nullptr;
-  for (auto** place = &batch; *place != nullptr;) {
-    auto* const envelope = *place;
-    bool const answer = envelope->kind == EnvelopeKind::answer && envelope->target == id.load(std::memory_order_relaxed);
-    if (!answer || static_cast<Request*>(envelope)->held) {
-      kept_last = envelope;
-      place = &envelope->next;
-      continue;
-    }
-    *place = envelope->next;
-    envelope->arrive(*this);
+  auto* answer = answers.take_all();
+  while (answer != nullptr) {
+    auto* const next = answer->next;
+    if (answer->target == id.load(std::memory_order_relaxed) && !static_cast<Request*>(answer)->held)
+      answer->arrive(*this);
+    else
+      answers.push_back(answer);
+    answer = next;
   }
-  batch_last = kept_last;
 }
 
 void Cell::reset() noexcept {
@@ -94,31 +132,12 @@ void Cell::reset() noexcept {
   context = {};
   open_calls = 0;
   busy = 0;
-  interleaved = exiting = constructing = expects_object = false;
+  interleaved = exiting = constructing = expects_object = request_next = false;
+  room_back = 0;
   armed_ns = never_ns;
   info = {};
   mailbox_max.store(0, std::memory_order_relaxed);
   doing.store(nullptr, std::memory_order_relaxed);
-}
-
-Envelope* Cell::pop_batch() noexcept {
-  auto* const envelope = batch;
-  batch = envelope->next;
-  envelope->next = nullptr;
-  return envelope;
-}
-
-Envelope* Cell::pop_waiting() noexcept {
-  auto* const envelope = waiting;
-  waiting = envelope->next;
-  if (waiting == nullptr) waiting_last = nullptr;
-  envelope->next = nullptr;
-  return envelope;
-}
-
-void Cell::keep_waiting(Envelope* request) noexcept {
-  (waiting == nullptr ? waiting : waiting_last->next) = request;
-  waiting_last = request;
 }
 
 // --- calls made --------------------------------------------------------------------------------------------------
@@ -149,8 +168,8 @@ void Cell::end_call(Request& request) {
 std::int64_t Cell::end_overdue(std::int64_t now) {
   auto earliest = never_ns;
   for (auto* request = open; request != nullptr;) {
-    if (request->deadline_ns > now) {
-      earliest = std::min(earliest, request->deadline_ns);
+    if (request->deadline_ns > now || request->landed) {  // what has landed was answered in time
+      if (!request->landed) earliest = std::min(earliest, request->deadline_ns);
       request = request->open_next;
       continue;
     }

@@ -13,6 +13,7 @@ namespace corps::mail {
 namespace {
 
 using detail::Cell;
+using detail::MailboxHead;
 using detail::never_ns;
 using detail::Wakes;
 
@@ -25,18 +26,25 @@ void sleep_while_unsignalled(std::atomic<std::uint32_t>& signal, std::int64_t un
           until_ns == never_ns ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
 }
 
+/// Takes the mailbox back that has gone idle. False: somebody has put something in.
+bool stop_waiting(Cell& cell) noexcept {
+  auto word = cell.inbox.load(std::memory_order_acquire);
+  MailboxHead const head{word};
+  return head.is_idle() && cell.inbox.compare_exchange_strong(word, head.as_awake().word(), std::memory_order_acq_rel);
+}
+
 }  // namespace
 
 void park(Cell& cell, std::int64_t until_ns) {
   cell.signal.store(0, std::memory_order_relaxed);
   cell.wakes.store(Wakes::thread, std::memory_order_relaxed);
-  detail::Envelope* nothing = nullptr;
-  if (cell.inbox.compare_exchange_strong(nothing, Cell::idle_mark(), std::memory_order_acq_rel)) {
+  auto word = cell.inbox.load(std::memory_order_acquire);
+  if (MailboxHead const head{word};
+      head.is_empty() && cell.inbox.compare_exchange_strong(word, head.as_idle().word(), std::memory_order_acq_rel)) {
     while (cell.signal.load(std::memory_order_acquire) == 0) {
       sleep_while_unsignalled(cell.signal, until_ns);
       if (cell.signal.load(std::memory_order_acquire) != 0 || detail::now_ns() < until_ns) continue;
-      auto* idle = Cell::idle_mark();
-      if (cell.inbox.compare_exchange_strong(idle, nullptr, std::memory_order_acq_rel)) break;
+      if (stop_waiting(cell)) break;
       until_ns = never_ns;  // somebody has just put something in: the signal is on its way
     }
   }

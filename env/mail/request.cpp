@@ -29,7 +29,6 @@ void Request::arrive(Cell& cell) {
 }
 
 void Request::serve(Cell& cell) {
-  cell.queued.fetch_sub(1, std::memory_order_relaxed);
   bool const too_late = deadline_ns != never_ns && deadline_ns <= cell.recent_ns();
   if (too_late || (caller != nullptr && !begin())) [[unlikely]] {
     cell.exiting = cell.exiting || cell.object == nullptr;  // it would have been constructed by this request

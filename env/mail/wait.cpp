@@ -17,7 +17,7 @@ namespace {
 /// A plain thread's mailbox, closed when the thread ends.
 struct Port {
   Port() : cell(mail::slab().allocate(ConcId::none)) {
-    cell.inbox.store(nullptr, std::memory_order_relaxed);
+    cell.inbox.store(MailboxHead::awake().word(), std::memory_order_relaxed);
     current_cell = &cell;
   }
   ~Port() {
@@ -106,8 +106,7 @@ void wait_for(Request const& request, std::int64_t until_ns) {
   Within const within{cell};
   serve_what_came_home(cell, request);
   if (request.ended()) return;
-  if (cell.inbox.load(std::memory_order_relaxed) == Cell::closed_mark())
-    throw Refused{"a Worker that is ending cannot wait for answers; use on_exit for what needs none"};
+  if (cell.is_closed()) throw Refused{"a Worker that is ending cannot wait for answers; use on_exit for what needs none"};
   sched::Blocking blocking{cell};
   while (!request.ended()) {
     cell.now_ns = now_ns();

@@ -59,7 +59,6 @@ void end_left_over(Cell& cell, Envelope* envelope) noexcept {
   while (envelope != nullptr) {
     auto* const next = std::exchange(envelope->next, nullptr);
     if (envelope->kind == EnvelopeKind::answer) cell.closed(static_cast<Request&>(*envelope));
-    if (envelope->kind == EnvelopeKind::request) cell.queued.fetch_sub(1, std::memory_order_relaxed);
     envelope->undeliverable();
     envelope = next;
   }
@@ -68,13 +67,11 @@ void end_left_over(Cell& cell, Envelope* envelope) noexcept {
 /// Closes a mailbox and ends what is in it, and forgets the open calls.
 void close_mailbox(Cell& cell) noexcept {
   while (cell.open != nullptr) cell.closed(*cell.open);  // first: once the mailbox is closed, whoever answers frees them
-  auto* arrived = cell.inbox.exchange(Cell::closed_mark(), std::memory_order_acq_rel);
-  if (arrived == Cell::idle_mark() || arrived == Cell::closed_mark()) arrived = nullptr;
-  end_left_over(cell, std::exchange(cell.waiting, nullptr));
-  cell.waiting_last = nullptr;
-  end_left_over(cell, std::exchange(cell.batch, nullptr));
-  cell.batch_last = nullptr;
-  end_left_over(cell, arrived);
+  detail::MailboxHead const head{cell.inbox.exchange(detail::MailboxHead::closed().word(), std::memory_order_acq_rel)};
+  end_left_over(cell, cell.controls.take_all());
+  end_left_over(cell, cell.answers.take_all());
+  end_left_over(cell, cell.requests.take_all());
+  end_left_over(cell, head.newest());
 }
 
 }  // namespace
@@ -105,7 +102,7 @@ void open_gate() noexcept { gate_open.store(true, std::memory_order_seq_cst); }
 
 void exit_all() noexcept {
   slab().for_each([](Cell& cell) {
-    if (cell.inbox.load(std::memory_order_seq_cst) == Cell::closed_mark()) return;  // a later one is asked by begin_worker
+    if (cell.is_closed()) return;  // a later one is asked by begin_worker
     auto const id = cell.id.load(std::memory_order_acquire);
     if (id != ConcId::none) ask_to_exit(cell, id);
   });
@@ -153,8 +150,7 @@ void open_cell(Request& construct, ClassRecord const& cls, WorkerInfo info, Conc
   mail::alive.fetch_add(1, std::memory_order_relaxed);
   construct.target = id;
   construct.next = nullptr;
-  cell.queued.fetch_add(1, std::memory_order_relaxed);
-  cell.inbox.store(&construct, std::memory_order_seq_cst);
+  cell.inbox.store(MailboxHead{}.plus(construct.weight).with(&construct).word(), std::memory_order_seq_cst);
   schedule(cell);                                                                     // from here on it may end at any time
   if (!mail::gate_open.load(std::memory_order_seq_cst)) mail::ask_to_exit(cell, id);  // exit_all may not have seen it
 }

@@ -7,21 +7,11 @@ namespace corps::sched {
 namespace {
 
 using detail::Cell;
-using detail::Envelope;
 
 constexpr int requests_per_turn = 64;
 constexpr std::int64_t turn_ns_max = 200'000;
 /// At the 1 GHz that a cycle counter has at least, a tenth of a millisecond: after so many cycles the clock is worth its price.
 constexpr std::uint64_t cycles_per_clock_read = 100'000;
-
-/// What is from the runtime, or an answer, does not wait behind the requests that were left over from the last turn.
-Envelope* take(Cell& cell, bool& urgent) noexcept {
-  if (urgent) {
-    if (auto* const envelope = cell.take_arrived()) return envelope;
-    urgent = false;
-  }
-  return cell.take();
-}
 
 /// A hint when to read the clock, much cheaper than the clock.
 std::uint64_t cycles() noexcept {
@@ -50,12 +40,11 @@ bool run_turn(Cell& cell) noexcept {
   Acting const acting{cell};
   auto const begin = cell.now_ns = detail::now_ns();
   auto clock_read_at = cycles();
-  bool urgent = cell.batch != nullptr || cell.waiting != nullptr;
+  cell.look();  // what is urgent does not wait behind what was left over from the last turn
   for (int served = 1; served <= requests_per_turn; ++served) {
-    auto* const envelope = take(cell, urgent);
+    auto* const envelope = cell.take();
     if (envelope == nullptr) return false;
     if (envelope->target != cell.id.load(std::memory_order_relaxed)) {
-      if (envelope->kind == detail::EnvelopeKind::request) cell.queued.fetch_sub(1, std::memory_order_relaxed);
       envelope->undeliverable();
       continue;
     }

@@ -135,7 +135,7 @@ TEST_CASE("no request is served before on_start has ended, interleaved or not") 
 struct Ending {
   std::mutex mutex;
   std::vector<std::string> lines;
-  std::atomic<bool> begun{false};
+  Event begun;
   Event exited;
   void write(std::string line) {
     std::lock_guard const lock{mutex};
@@ -157,7 +157,7 @@ class Mortal : public corps::Conc {
     ending.exited.happen();
   }
   corps::Task<int> wait_for(corps::Name<Holder> holder) {
-    ending.begun = true;
+    ending.begun.happen();
     Local const local{ending};
     co_return co_await holder.call<&Holder::quick>();
   }
@@ -174,6 +174,7 @@ TEST_CASE("exit: suspended methods are destroyed before the object, and all who 
   auto held = holder.call<&Holder::hold>(handle(events));
   REQUIRE(events.entered.wait());
   auto suspended = mortal.call<&Mortal::wait_for>(holder);
+  REQUIRE(ending.begun.wait());
   auto queued = mortal.call<&Mortal::quick>();
   corps::exit(mortal);
   auto const running = error_of(std::move(suspended));
@@ -213,8 +214,7 @@ TEST_CASE("a Conc that awaits a suspended method of a Worker that ends goes on")
   auto held = holder.call<&Holder::hold>(handle(events));
   REQUIRE(events.entered.wait());
   auto waits = mourner.call<&Mourner::wait>(mortal, holder);
-  while (!ending.begun) {  // until the method has begun
-  }
+  REQUIRE(ending.begun.wait());
   corps::exit(mortal);
   CHECK(waits.get(patience) == "lost, maybe run");
   events.release.happen();

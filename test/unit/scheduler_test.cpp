@@ -253,7 +253,7 @@ TEST_CASE("a mailbox keeps the order of each sender, and wakes the thread that s
   auto& slab = corps::mail::slab();
   auto& cell = slab.allocate(corps::ConcId::none);
   CHECK_FALSE(cell.push(std::make_unique<Letter>().get()));  // closed
-  cell.inbox.store(nullptr);
+  cell.inbox.store(corps::detail::MailboxHead::awake().word());
   constexpr int senders = 4;
   constexpr int letters = 20'000;
   std::vector<std::unique_ptr<Letter[]>> sent;                                            // NOLINT: letters do not move
@@ -289,7 +289,7 @@ TEST_CASE("a mailbox keeps the order of each sender, and wakes the thread that s
   auto const before = corps::detail::now_ns();
   corps::mail::park(cell, before + 3'000'000);  // nothing comes: it ends at the time given
   CHECK(corps::detail::now_ns() >= before + 3'000'000);
-  cell.inbox.store(corps::detail::Cell::closed_mark());
+  cell.inbox.store(corps::detail::MailboxHead::closed().word());
   slab.release(cell);
 }
 
