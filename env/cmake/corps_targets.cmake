@@ -154,7 +154,7 @@ function(corps_add_unit_tests target)
     cmake_path(GET source STEM stem)
     cmake_path(RELATIVE_PATH source BASE_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE file)
     string(REGEX REPLACE "_test$" "" area ${stem})
-    corps_add_test(unit.${area} COMMAND ${target} --source-file=${file} LABELS unit)
+    corps_add_test(unit.${area} COMMAND ${target} --source-file=*${file} LABELS unit)
   endforeach()
 endfunction()
 
