@@ -22,8 +22,9 @@ inline constexpr char line_cut_mark[] = "[line cut at 1 MiB]";
 inline constexpr std::size_t part_bytes_max = std::size_t{1} << 20;
 /// Hits in one answer. The rest of the answer is room for the problems of one job.
 inline constexpr std::size_t part_text_bytes_max = part_bytes_max - (std::size_t{256} << 10);
-/// A request that has read this much ends with a cursor, so that a huge file without hits stays within the deadline.
-inline constexpr std::size_t part_read_bytes_max = std::size_t{16} << 20;
+/// A request that has read this much ends with a cursor, so that a huge file without hits stays within the deadline and does
+/// not keep its thread from others for long.
+inline constexpr std::size_t part_read_bytes_max = std::size_t{4} << 20;
 /// Files in one job, and the bytes of their paths together (a single longer path makes a job of its own).
 inline constexpr std::size_t job_files_max = 64;
 inline constexpr std::size_t job_path_bytes_max = std::size_t{64} << 10;

@@ -14,7 +14,8 @@ Search::Search(Query query, std::vector<corps::Name<Searcher>> const& searchers,
       progress_(terminal.shows_progress(), terminal.columns(), Progress::Time::zero()),
       begin_(steady_clock::now()) {
   for (auto const& searcher : searchers) {
-    lanes_.push_back({searcher});
+    auto const drivers = searcher.address().env == corps::here().id ? drivers_near : drivers_far;
+    lanes_.push_back({searcher, drivers, drivers});
     shares_[searcher.address().env].env = searcher.address().env;
   }
 }
@@ -61,10 +62,11 @@ corps::Task<> Search::drive(std::size_t index) {
 
 /// One driver for each piece of work that could begin now, the Searchers in turn.
 void Search::start_idle_drivers() {
-  for (std::size_t round = 0; round < drivers_per_searcher; ++round) {
+  for (std::size_t round = 0; round < drivers_far; ++round) {
     for (std::size_t i = 0; i < lanes_.size(); ++i) {
       auto& lane = lanes_[i];
-      if (lane.lost || lane.idle_drivers < drivers_per_searcher - round) continue;
+      bool const has_its_share = lane.drivers - lane.idle_drivers > round;
+      if (lane.lost || lane.idle_drivers == 0 || has_its_share) continue;
       if (again_.empty() && !walk_on()) return;
       --lane.idle_drivers;
       drivers_.push_back(corps::spawn(drive(i)));

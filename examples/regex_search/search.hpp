@@ -35,8 +35,8 @@ struct Outcome {
 /// One search of some trees with many Searchers. Belongs to one Worker, in whose turns it runs; must outlive `run`.
 ///
 /// Every Searcher is kept busy by drivers: tasks that each have one request at it. A driver ends when there is nothing for
-/// it to do at the moment, and is begun again when there is. So at most drivers_per_searcher requests wait at a Searcher, and
-/// at most jobs_in_flight_max jobs are held here. What a lost Searcher had is given to others.
+/// it to do at the moment, and is begun again when there is. So at most drivers_near or drivers_far requests wait at a
+/// Searcher, and at most jobs_in_flight_max jobs are held here. What a lost Searcher had is given to others.
 class Search {
  public:
   Search(Query query, std::vector<corps::Name<Searcher>> const& searchers, Terminal& terminal);
@@ -44,14 +44,18 @@ class Search {
   corps::Task<Outcome> run();
 
  private:
-  /// Enough for a Searcher in another Env to have the next request when it has answered one.
-  static constexpr std::size_t drivers_per_searcher = 6;
+  /// A Searcher of this Env shares its threads with the walk and the output: few requests wait at it, so that the others are
+  /// served first and it gets what is left.
+  static constexpr std::size_t drivers_near = 2;
+  /// A Searcher in another Env must not run dry while this Env's threads are in the middle of a long request.
+  static constexpr std::size_t drivers_far = 8;
   /// A job that so many Searchers were lost with is left out: it may be what ends them.
   static constexpr int losses_per_job_max = 3;
 
   struct Lane {
     corps::Name<Searcher> searcher;
-    std::size_t idle_drivers = drivers_per_searcher;
+    std::size_t drivers = 0;
+    std::size_t idle_drivers = 0;
     bool lost = false;
   };
   struct Work {
