@@ -4,10 +4,12 @@
 
 #include "corps/address.hpp"    // IWYU pragma: export
 #include "corps/app.hpp"        // IWYU pragma: export
+#include "corps/bind.hpp"       // IWYU pragma: export
 #include "corps/conc.hpp"       // IWYU pragma: export
 #include "corps/config.hpp"     // IWYU pragma: export
 #include "corps/create.hpp"     // IWYU pragma: export
 #include "corps/error.hpp"      // IWYU pragma: export
+#include "corps/func.hpp"       // IWYU pragma: export
 #include "corps/future.hpp"     // IWYU pragma: export
 #include "corps/name.hpp"       // IWYU pragma: export
 #include "corps/pack.hpp"       // IWYU pragma: export

@@ -23,6 +23,7 @@ template <class Sig>
 struct Pick;
 template <class R, class... A>
 struct Pick<R(A...)> {
+  constexpr auto operator()(R (*function)(A...)) const { return function; }
   template <class C>
   constexpr auto operator()(R (C::*method)(A...)) const {
     return method;
@@ -35,6 +36,10 @@ struct Pick<R(A...) const> {
     return method;
   }
 };
+
+/// Whether a Worker of class Derived is one of class T as well; Funcs add to it.
+template <class Derived, class T>
+inline constexpr bool converts = std::is_base_of_v<T, Derived> && !std::is_same_v<T, Derived>;
 
 template <class T>
 constexpr void write_name(CodeSink& sink) {
@@ -49,10 +54,19 @@ struct Way {
   std::int64_t limit_ns;
 };
 
+/// Whether T is a Func that offers the function; see corps/func.hpp.
+template <class T, auto F>
+inline constexpr bool is_offered = false;
+
 template <class T, auto M>
 constexpr void check_method() {
   using Traits = MethodTraits<M>;
-  static_assert(std::is_base_of_v<typename Traits::Class, T>, "corps: the class of this Name does not have this method");
+  if constexpr (is_function<M>)
+    static_assert(is_offered<T, M>,
+                  "corps: the Worker of this Name does not offer this function: it is offered by a Func whose "
+                  "corps::Funcs<...> names it");
+  else
+    static_assert(std::is_base_of_v<typename Traits::Class, T>, "corps: the class of this Name does not have this method");
   static_assert(!Traits::takes_out_references,
                 "corps: a method that is called through a Name takes its parameters by value or by const reference, not by "
                 "non-const reference: it may run in another process");
@@ -84,14 +98,14 @@ class Callable {
   template <auto M, class... A>
   Future<typename MethodTraits<M>::Result> call(A&&... args) const {
     check_method<T, M>();
-    return detail::call<MethodOp<M>>(way(), std::forward<A>(args)...);
+    return detail::call<OpOf<M>>(way(), std::forward<A>(args)...);
   }
   /// As call, but nobody wants the answer: what goes wrong is logged where it happens. No deadline, unless `within` gives one.
   template <auto M, class... A>
   void tell(A&&... args) const {
     check_method<T, M>();
     auto const to = way();
-    send_one_way(make_call<MethodOp<M>>(std::forward<A>(args)...), to.to, to.cell, to.limit_ns);
+    send_one_way(make_call<OpOf<M>>(std::forward<A>(args)...), to.to, to.cell, to.limit_ns);
   }
   /// Reads a public data member, in a turn of the Worker.
   template <auto M>
@@ -116,7 +130,7 @@ class Callable {
 
 }  // namespace detail
 
-/// Chooses one of several methods of one name: `call<corps::pick<int(std::string)>(&T::m)>(...)`.
+/// Chooses one of several methods or functions of one name: `call<corps::pick<int(std::string)>(&T::m)>(...)`.
 template <class Sig>
 inline constexpr detail::Pick<Sig> pick{};
 
@@ -145,7 +159,7 @@ class Name : public detail::Callable<T, Name<T>> {
   Name() noexcept = default;
   explicit Name(ConcAddr address, detail::Cell* cell = nullptr) noexcept : address_(address), cell_(cell) {}
   template <class Derived>
-  requires(std::is_base_of_v<T, Derived> && !std::is_same_v<T, Derived>) Name(Name<Derived> const& other)
+  requires(detail::converts<Derived, T>) Name(Name<Derived> const& other)
   noexcept : address_(other.address()), cell_(other.cell_) {}  // NOLINT: as pointers convert
 
   ConcAddr address() const noexcept { return address_; }

@@ -82,6 +82,15 @@ C& target_as(Cell& cell, MethodRecord const& method) {
   wrong_class(cell, method);
 }
 
+/// An argument as the method wants it: by lvalue reference it sees the request's own, else it gets it for good.
+template <class P, class T>
+decltype(auto) pass_argument(T& argument) {
+  if constexpr (std::is_lvalue_reference_v<P>)
+    return static_cast<P>(argument);
+  else
+    return std::move(argument);
+}
+
 /// Calls a method.
 template <auto M>
 struct MethodOp {
@@ -94,24 +103,38 @@ struct MethodOp {
   static decltype(auto) run(Cell& cell, Arguments& arguments) {
     auto& object = target_as<Class>(cell, record);
     return [&]<std::size_t... I>(std::index_sequence<I...>)->decltype(auto) {
-      return (object.*M)(pass<std::tuple_element_t<I, typename Traits::Params>>(std::get<I>(arguments))...);
+      return (object.*M)(pass_argument<std::tuple_element_t<I, typename Traits::Params>>(std::get<I>(arguments))...);
     }
     (std::make_index_sequence<std::tuple_size_v<Arguments>>{});
   }
   static MethodRecord record;
-
- private:
-  /// An argument as the method wants it: by lvalue reference it sees the request's own, else it gets it for good.
-  template <class P, class T>
-  static decltype(auto) pass(T& argument) {
-    if constexpr (std::is_lvalue_reference_v<P>)
-      return static_cast<P>(argument);
-    else
-      return std::move(argument);
-  }
 };
 template <auto M>
 constinit MethodRecord MethodOp<M>::record{method_id<M>(), &Call<MethodOp<M>>::make};
+
+/// Calls a free function in a Func that offers it.
+template <auto F>
+struct FunctionOp {
+  using Traits = MethodTraits<F>;
+  using Result = typename Traits::Result;
+  using Arguments = typename Traits::Args;
+  static constexpr bool awaits = Traits::is_task;
+
+  static decltype(auto) run(Cell& cell, Arguments& arguments) {
+    if (cell.cls->offers == nullptr || !cell.cls->offers(record)) wrong_class(cell, record);
+    return [&]<std::size_t... I>(std::index_sequence<I...>)->decltype(auto) {
+      return F(pass_argument<std::tuple_element_t<I, typename Traits::Params>>(std::get<I>(arguments))...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<Arguments>>{});
+  }
+  static MethodRecord record;
+};
+template <auto F>
+constinit MethodRecord FunctionOp<F>::record{method_id<F>(), &Call<FunctionOp<F>>::make};
+
+/// The operation that `call` by a pointer means.
+template <auto M>
+using OpOf = std::conditional_t<is_function<M>, FunctionOp<M>, MethodOp<M>>;
 
 /// Reads a public data member.
 template <auto M>

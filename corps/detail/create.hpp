@@ -18,7 +18,7 @@ namespace corps {
 /// `using Api = corps::Api<&RegexApi::search_tree>;` in the class.
 template <auto... M>
 struct Api {
-  static void offer() { ((void)detail::Registered<detail::MethodOp<M>>::done, ...); }
+  static void offer() { ((void)detail::Registered<detail::OpOf<M>>::done, ...); }
 };
 
 namespace detail {

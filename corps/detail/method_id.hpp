@@ -73,10 +73,20 @@ struct MethodShapeOf<R (C::*)(A...)& noexcept> : MethodShape<C, R, false, A...> 
 template <class C, class R, class... A>
 struct MethodShapeOf<R (C::*)(A...) const& noexcept> : MethodShape<C, R, true, A...> {};
 
-/// What can be said of a method by its pointer: Class, Result, Args, Params, is_task, is_const …
+/// A free function, or a static one of a class: its Class is void.
+template <class R, class... A>
+struct MethodShapeOf<R (*)(A...)> : MethodShape<void, R, false, A...> {};
+template <class R, class... A>
+struct MethodShapeOf<R (*)(A...) noexcept> : MethodShape<void, R, false, A...> {};
+
+template <auto F>
+inline constexpr bool is_function = std::is_function_v<std::remove_pointer_t<decltype(F)>>;
+
+/// What can be said of a method or a function by its pointer: Class, Result, Args, Params, is_task, is_const …
 template <auto M>
 struct MethodTraits : MethodShapeOf<decltype(M)> {
-  static_assert(std::is_member_function_pointer_v<decltype(M)>, "corps: this wants a pointer to a method: &Class::method");
+  static_assert(std::is_member_function_pointer_v<decltype(M)> || is_function<M>,
+                "corps: this wants a pointer to a method: &Class::method");
 };
 
 template <class F>
@@ -118,6 +128,19 @@ consteval std::string_view member_name() {
   static_assert(
       is_identifier(name),
       "corps: this method has no name that every compiler prints alike (an operator or conversion): give it an ordinary name");
+  return name;
+}
+
+/// "ns::function". Compilers print a function alike if it is no instance of a template and in no anonymous or inline namespace;
+/// what of that can be seen in the text is refused.
+template <auto F>
+consteval std::string_view function_name() {
+  constexpr std::string_view text = member_text<F>();
+  constexpr std::size_t begin = text.rfind("M = ") + 4;
+  constexpr std::string_view name = text.substr(text[begin] == '&' ? begin + 1 : begin);
+  static_assert(is_plain_name(name),
+                "corps: this function has no name that every compiler prints alike, because it is a template instance or in an "
+                "anonymous namespace: make it an ordinary function of a named namespace");
   return name;
 }
 
@@ -174,12 +197,16 @@ constexpr void write_set(CodeSink& sink) {
   write_checked_code<T>(sink);
 }
 
-/// The identity of a method. Two pointers to one method, say with and without noexcept, have one identity.
+/// The identity of a method or a function. Two pointers to one method, say with and without noexcept, have one identity. A
+/// function has no class, and its qualified name.
 template <auto M>
 consteval MethodId method_id() {
   using Traits = MethodTraits<M>;
-  return make_method_id(class_name<typename Traits::Class>(), member_name<M>(),
-                        CodeText<&write_signature<typename Traits::ArgCodes, typename Traits::Result>>::view);
+  constexpr std::string_view signature = CodeText<&write_signature<typename Traits::ArgCodes, typename Traits::Result>>::view;
+  if constexpr (is_function<M>)
+    return make_method_id({}, function_name<M>(), signature);
+  else
+    return make_method_id(class_name<typename Traits::Class>(), member_name<M>(), signature);
 }
 
 /// The identity of reading a data member.

@@ -76,6 +76,9 @@ std::string method_clash() {
                      text((*clash)->id), text((*std::next(clash))->id));
 }
 
-std::string readable(MethodRecord const& record) { return fmt::format("{}::{}", record.id.class_name, record.id.method_name); }
+std::string readable(MethodRecord const& record) {
+  if (record.id.class_name.empty()) return std::string{record.id.method_name};
+  return fmt::format("{}::{}", record.id.class_name, record.id.method_name);
+}
 
 }  // namespace corps::detail

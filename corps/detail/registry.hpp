@@ -16,6 +16,7 @@ class Unpacker;
 
 namespace corps::detail {
 
+struct MethodRecord;
 struct Request;
 
 /// A class whose objects live in this program. One object of this type a class, for the life of the program.
@@ -23,6 +24,8 @@ struct ClassRecord {
   std::string_view name;
   std::type_info const& type;
   bool interleaved;
+  /// Of a Func: whether it offers a function; else null.
+  bool (*offers)(MethodRecord const& function) noexcept = nullptr;
 };
 
 /// A method (or the reading or writing of a member, or a way to construct a class) that requests can name. One object
@@ -48,7 +51,7 @@ MethodRecord const* find_method(std::uint64_t hash) noexcept;
 /// Text of the clash if two methods have one hash, naming both; empty if all is well.
 std::string method_clash();
 
-/// "Class::method" for people.
+/// "Class::method", or the name of the function, for people.
 std::string readable(MethodRecord const& record);
 
 }  // namespace corps::detail

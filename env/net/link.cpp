@@ -196,7 +196,7 @@ void Link::on_request(std::span<std::byte const> payload) {
     in.finish();
   } catch (...) {
     auto info = packing_failed(fmt::format("env {} cannot unpack the arguments of {}", self_, readable(*method)));
-    info.code = Errc::decode;
+    if (info.code != Errc::attribute) info.code = Errc::decode;  // attribute: a bound function that this program has not
     return answer_with_error(head.number, info);
   }
   if (head.remaining_ns >= 0) request->deadline_ns = detail::deadline_after(detail::now_ns(), head.remaining_ns);

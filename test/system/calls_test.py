@@ -38,6 +38,17 @@ class CallsTest(corps_kit.CorpsCase):
         self.assertEqual(texts["still there"], "it returned")
         self.assert_no_errors_logged(self.running)
 
+    def test_functions(self):
+        texts = {what: text for what, (_, text) in self.outcomes("functions", envs=2).items()}
+        lines = [line.text for line in self.running.lines()]
+        self.assertIn("function: there, bound: there", lines)
+        self.assertIn("task: 42", lines)
+        self.assertRegex(
+            texts["foreign function"],
+            r"^AttributeError no: env 1 cannot unpack the arguments of Relay::run: this program cannot run other::function, which was bound ",
+        )
+        self.assertRegex(texts["not offered"], r"^AttributeError no: env 1, conc \d+\.\d+ is a Relay, which has no sum; ")
+
     def test_names_made_of_foreign_bytes(self):
         outcomes = self.outcomes("names")
         for took, _ in outcomes.values():

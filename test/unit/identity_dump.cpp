@@ -158,6 +158,12 @@ class Global {
   int method(int);
 };
 
+int global_function(std::string const& text, int);
+namespace shop {
+int overloaded(int);
+Hit overloaded(double) noexcept;
+}  // namespace shop
+
 namespace {
 
 class Hidden {
@@ -206,6 +212,8 @@ int main() {
   print_all<&Server::Inner::nested, &Server::Inner::Deeper::still>();
   print_all<&shop::Renamed::method, &shop::Cache<int>::put, &shop::Cache<std::string>::put, &shop::Cache<int>::Part::part>();
   print_all<&Global::method, &Hidden::method>();
+  print_all<&global_function, static_cast<int (*)(int)>(&shop::overloaded),
+            static_cast<shop::Hit (*)(double)>(&shop::overloaded)>();
   print(member_get_id<&Server::total>());
   print(member_set_id<&Server::total>());
   print(member_get_id<&Server::hits>());

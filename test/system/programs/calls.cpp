@@ -8,8 +8,15 @@ using probe::say;
 using probe::Worker;
 using namespace std::chrono_literals;
 
+/// Tells in which process it ran.
+std::string here(std::string text) { return text + " in process " + std::to_string(::getpid()); }
+corps::Task<int> sum(int left, int right) { co_return left + right; }
+using Functions = corps::Funcs<&here, &sum>;
+
 class Relay : public corps::Conc {
  public:
+  std::string run(corps::Callable<std::string()> function) { return function(); }
+
   /// Hands a call on, so that what happens comes through two Envs.
   corps::Task<int> boom_at(corps::Name<Relay> other) { co_return co_await other.call<&Relay::boom>(); }
   int boom() { throw std::out_of_range{"no such shelf"}; }
@@ -54,10 +61,20 @@ struct Liar final : corps::detail::Reply<int> {
   void unpack_result(corps::Unpacker&) override {}
 };
 
+/// The same, with a bound function of another program.
+struct Foreign final : corps::detail::Reply<int> {
+  Foreign() : Reply<int>(&corps::detail::MethodOp<&Relay::run>::record) {}
+  void invoke(corps::detail::Cell&) override { std::abort(); }
+  void pack_arguments(corps::Packer& out) const override { out(std::uint64_t{4711}, std::string{"other::function"}); }
+  void pack_result(corps::Packer&) const override {}
+  void unpack_result(corps::Unpacker&) override {}
+};
+
 class Calls : public corps::Corps {
   corps::Task<> on_main() override {
     auto const mode = probe::argument(my_config(), 0);
     if (mode == "errors") co_await errors();
+    if (mode == "functions") co_await functions();
     if (mode == "names") co_await names();
     if (mode == "deadlines") co_await deadlines();
     if (mode == "sizes") co_await sizes();
@@ -99,6 +116,19 @@ class Calls : public corps::Corps {
     co_await outcome("bad tag", corps::create<Relay>(corps::env(1).tagged(corps::Tag{"fine"})));
     co_await outcome("no env", corps::create<Relay>(corps::env(77)));
     co_await outcome("still there", one.call<&Relay::ended>());
+  }
+
+  corps::Task<> functions() {
+    auto const workers = co_await corps::create<Functions>(corps::anywhere(2));
+    auto const there = workers[0].address().env == 1 ? workers[0] : workers[1];
+    auto const relay = co_await corps::create<Relay>(corps::env(1));
+    auto const home = here("x");
+    auto const text = co_await there.call<&here>("x");
+    auto const bound = co_await relay.call<&Relay::run>(corps::bind<&here>("x"));
+    say("function: %s, bound: %s", text == home ? "here" : "there", bound == text ? "there" : "elsewhere");
+    say("task: %d", co_await there.call<&sum>(20, 22));
+    co_await outcome("foreign function", raw_call(new Foreign, relay.address()));
+    co_await outcome("not offered", corps::Name<Functions>{relay.address()}.call<&sum>(1, 2));
   }
 
   corps::Task<> names() {
