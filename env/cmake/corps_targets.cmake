@@ -140,6 +140,15 @@ function(corps_add_test name)
   endif()
 endfunction()
 
+# corps_add_kit(<name> FOLDER <folder>): the library that tests are written with.
+function(corps_add_kit name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER" "")
+  corps_find_sources(sources FOLDER ${arg_FOLDER})
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PRIVATE corps_flags fmt::fmt PUBLIC corps::corps)
+  corps_use_pch(${name} corps_pch)
+endfunction()
+
 # corps_add_unit_tests(<target> FOLDER <folder> [LIBRARIES <target>...]): one program of all *_test.cpp of a folder, one
 # CTest test for each file.
 function(corps_add_unit_tests target)

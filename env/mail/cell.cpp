@@ -135,6 +135,7 @@ void Cell::reset() noexcept {
   interleaved = exiting = constructing = expects_object = request_next = false;
   room_back = 0;
   armed_ns = never_ns;
+  now_ns = 0;
   info = {};
   mailbox_max.store(0, std::memory_order_relaxed);
   doing.store(nullptr, std::memory_order_relaxed);

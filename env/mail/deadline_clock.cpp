@@ -5,6 +5,7 @@
 
 #include "corps/detail/runtime.hpp"
 #include "env/host/internal/cores.hpp"
+#include "env/sched/internal/simulation.hpp"
 
 namespace corps::mail {
 namespace {
@@ -13,14 +14,14 @@ constexpr std::int64_t resolution_ns = 1'000'000;
 
 std::atomic<DeadlineClock*> active{nullptr};
 
+}  // namespace
+
 void send_tick(detail::Cell& cell) {
   auto& tick = cell.tick;
   if (tick.on_its_way.exchange(true, std::memory_order_acq_rel)) return;
   tick.target = cell.id.load(std::memory_order_relaxed);
   if (!cell.push(&tick)) tick.on_its_way.store(false, std::memory_order_release);
 }
-
-}  // namespace
 
 DeadlineClock::DeadlineClock() : thread_([this] { run(); }) { active.store(this, std::memory_order_release); }
 
@@ -86,7 +87,10 @@ void DeadlineClock::run() {
 
 void forget_deadlines(detail::Cell& cell) noexcept {
   if (cell.armed_ns == detail::never_ns) return;
-  if (auto* const clock = active.load(std::memory_order_acquire)) clock->forget(cell);
+  if (auto* const clock = active.load(std::memory_order_acquire))
+    clock->forget(cell);
+  else if (sched::simulation != nullptr)
+    sched::simulation->forget(cell);
 }
 
 }  // namespace corps::mail
@@ -96,7 +100,10 @@ namespace corps::detail {
 void arm(Cell& cell, std::int64_t at_ns) noexcept {
   cell.armed_ns = at_ns;
   if (cell.is_port()) return;  // a plain thread looks at its deadlines itself, while it waits
-  if (auto* const clock = mail::active.load(std::memory_order_acquire)) clock->arm(cell, at_ns);
+  if (auto* const clock = mail::active.load(std::memory_order_acquire))
+    clock->arm(cell, at_ns);
+  else if (sched::simulation != nullptr)
+    sched::simulation->arm(cell, at_ns);
 }
 
 void Tick::arrive(Cell& cell) {

@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "corps/detail/runtime.hpp"
+#include "env/sched/internal/simulation.hpp"
 
 namespace corps::mail {
 namespace {
@@ -18,7 +19,9 @@ using detail::never_ns;
 using detail::Wakes;
 
 /// Futexes and deadlines both count on CLOCK_MONOTONIC.
-void sleep_while_unsignalled(std::atomic<std::uint32_t>& signal, std::int64_t until_ns) noexcept {
+void sleep_while_unsignalled(Cell& cell, std::int64_t until_ns) {
+  if (sched::simulation != nullptr) return sched::simulation->sleep(cell, until_ns);
+  auto& signal = cell.signal;
   static_assert(sizeof(signal) == sizeof(std::uint32_t));
   constexpr std::int64_t ns_per_s = 1'000'000'000;
   timespec const until{until_ns / ns_per_s, until_ns % ns_per_s};
@@ -42,7 +45,7 @@ void park(Cell& cell, std::int64_t until_ns) {
   if (MailboxHead const head{word};
       head.is_empty() && cell.inbox.compare_exchange_strong(word, head.as_idle().word(), std::memory_order_acq_rel)) {
     while (cell.signal.load(std::memory_order_acquire) == 0) {
-      sleep_while_unsignalled(cell.signal, until_ns);
+      sleep_while_unsignalled(cell, until_ns);
       if (cell.signal.load(std::memory_order_acquire) != 0 || detail::now_ns() < until_ns) continue;
       if (stop_waiting(cell)) break;
       until_ns = never_ns;  // somebody has just put something in: the signal is on its way
@@ -53,6 +56,7 @@ void park(Cell& cell, std::int64_t until_ns) {
 
 void unpark(Cell& cell) noexcept {
   cell.signal.store(1, std::memory_order_release);
+  if (sched::simulation != nullptr) return sched::simulation->signalled();
   syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&cell.signal), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 

@@ -15,6 +15,7 @@
 #include "env/mail/internal/deadline_clock.hpp"
 #include "env/mail/internal/errors.hpp"
 #include "env/mail/internal/slab.hpp"
+#include "env/sched/internal/simulation.hpp"
 
 namespace corps::mail {
 namespace {
@@ -112,9 +113,11 @@ void exit_worker(ConcId id) {
   if (auto* const cell = detail::find(id)) ask_to_exit(*cell, id);
 }
 
-bool wait_until_all_ended(std::chrono::steady_clock::time_point until) {
+bool wait_until_all_ended(std::chrono::nanoseconds limit) {
+  constexpr auto have_ended = [] { return alive.load(std::memory_order_seq_cst) == 0; };
+  if (sched::simulation != nullptr) return sched::simulation->wait(have_ended, limit.count());
   std::unique_lock lock{all_ended_mutex};
-  return all_ended.wait_until(lock, until, [] { return alive.load(std::memory_order_seq_cst) == 0; });
+  return all_ended.wait_for(lock, limit, have_ended);
 }
 
 constinit detail::MethodRecord const own_task{{0, "", "", ""}, nullptr};

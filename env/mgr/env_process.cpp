@@ -16,6 +16,7 @@
 #include "env/host/internal/log.hpp"
 #include "env/mail/internal/slab.hpp"
 #include "env/mail/internal/workers.hpp"
+#include "env/sched/internal/simulation.hpp"
 
 namespace corps::mgr {
 namespace {
@@ -101,6 +102,7 @@ std::vector<std::string> EnvProcess::start_network() {
 }
 
 void EnvProcess::start_workers(std::size_t threads) {
+  if (sched::simulation != nullptr) return sched::simulation->start(settings_.limits.spare_threads);
   scheduler_ = std::make_unique<sched::Scheduler>(threads, settings_.limits.spare_threads);
   clock_ = std::make_unique<mail::DeadlineClock>();
 }
@@ -108,7 +110,7 @@ void EnvProcess::start_workers(std::size_t threads) {
 bool EnvProcess::end_workers(std::chrono::nanoseconds limit) {
   mail::close_gate();
   mail::exit_all();
-  if (mail::wait_until_all_ended(std::chrono::steady_clock::now() + limit)) return true;
+  if (mail::wait_until_all_ended(limit)) return true;
   auto stuck = mail::busy_workers();
   if (stuck.empty())
     stuck.push_back(fmt::format("a Worker of env {} runs a Task of its own, such as on_main,", identity_.self.env));
@@ -158,7 +160,11 @@ namespace detail {
 
 EnvFacts env_facts;
 
-std::int64_t now_ns() noexcept { return static_cast<std::int64_t>(host::Clock::system().monotonic_ns()); }
+std::int64_t now_ns() noexcept {
+  if (sched::simulation != nullptr) [[unlikely]]
+    return sched::simulation->now_ns();
+  return static_cast<std::int64_t>(host::Clock::system().monotonic_ns());
+}
 
 void route(std::unique_ptr<Request> request, EnvId env) noexcept {
   if (auto* const process = mgr::env_process()) return process->links().send(std::move(request), env);

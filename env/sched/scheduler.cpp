@@ -19,6 +19,7 @@
 #include "env/host/internal/cores.hpp"
 #include "env/sched/internal/job.hpp"
 #include "env/sched/internal/lanes.hpp"
+#include "env/sched/internal/simulation.hpp"
 
 namespace corps::sched {
 namespace {
@@ -221,15 +222,23 @@ void Scheduler::unblock() noexcept { impl_->give_back(); }
 
 Scheduler* scheduler() noexcept { return active.load(std::memory_order_acquire); }
 
-Blocking::Blocking(detail::Cell const& cell) : taken_over_(!cell.is_port() && scheduler() != nullptr) {
-  if (taken_over_) scheduler()->block();
+Blocking::Blocking(detail::Cell const& cell) : taken_over_(!cell.is_port() && (scheduler() != nullptr || simulation != nullptr)) {
+  if (!taken_over_) return;
+  if (simulation != nullptr)
+    simulation->block();
+  else
+    scheduler()->block();
 }
 Blocking::~Blocking() {
-  if (taken_over_) scheduler()->unblock();
+  if (!taken_over_) return;
+  if (simulation != nullptr)
+    simulation->unblock();
+  else
+    scheduler()->unblock();
 }
 
 void Blocking::give_away() {
-  if (taken_over_) scheduler()->give_away();
+  if (taken_over_ && simulation == nullptr) scheduler()->give_away();
 }
 
 }  // namespace corps::sched
@@ -237,7 +246,10 @@ void Blocking::give_away() {
 namespace corps::detail {
 
 void schedule(Cell& cell) noexcept {
-  if (auto* const scheduler = sched::scheduler()) scheduler->enqueue(cell);
+  if (auto* const scheduler = sched::scheduler())
+    scheduler->enqueue(cell);
+  else if (sched::simulation != nullptr)
+    sched::simulation->enqueue(cell);
 }
 
 }  // namespace corps::detail

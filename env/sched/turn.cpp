@@ -2,6 +2,7 @@
 #include "corps/detail/runtime.hpp"
 #include "env/mail/internal/workers.hpp"
 #include "env/sched/internal/job.hpp"
+#include "env/sched/internal/simulation.hpp"
 
 namespace corps::sched {
 namespace {
@@ -16,10 +17,10 @@ constexpr std::uint64_t cycles_per_clock_read = 100'000;
 /// A hint when to read the clock, much cheaper than the clock.
 std::uint64_t cycles() noexcept {
 #if defined(__x86_64__)
-  return __builtin_ia32_rdtsc();
-#else
-  return static_cast<std::uint64_t>(detail::now_ns());
+  if (simulation == nullptr) [[likely]]
+    return __builtin_ia32_rdtsc();
 #endif
+  return static_cast<std::uint64_t>(detail::now_ns());
 }
 
 /// Makes a Worker the one on whose behalf this thread makes calls.
@@ -41,7 +42,8 @@ bool run_turn(Cell& cell) noexcept {
   auto const begin = cell.now_ns = detail::now_ns();
   auto clock_read_at = cycles();
   cell.look();  // what is urgent does not wait behind what was left over from the last turn
-  for (int served = 1; served <= requests_per_turn; ++served) {
+  int const served_max = simulation == nullptr ? requests_per_turn : simulation->requests_per_turn();
+  for (int served = 1; served <= served_max; ++served) {
     auto* const envelope = cell.take();
     if (envelope == nullptr) return false;
     if (envelope->target != cell.id.load(std::memory_order_relaxed)) {

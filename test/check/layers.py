@@ -64,6 +64,7 @@ RULES = [
     Rule(r"^workers/.*\.cpp$", [CORPS_PUBLIC, *anything_of("workers"), *WORKER_LIBRARIES], why="workers/ are written against the public headers of corps/"),
     Rule(r"^admin/", [CORPS_PUBLIC, ENV_PLAIN, *anything_of("workers", "admin"), *WORKER_LIBRARIES], why="admin/ uses corps/, workers/ and the plain interfaces of env/boot, env/http, env/host"),
     Rule(r"^examples/", [CORPS_PUBLIC, r"<workers/[^>]*>", r'"[^"/]*"', PCRE], system=True, why="an example is an application: <corps/...> and its own files"),
+    Rule(r"^test/kit/(?:internal/.*\.hpp|.*\.cpp)$", [CORPS, CORPS_PUBLIC, *anything_of("env"), r'"test/kit/[^"]*"', FMT], why="the test kit stands on corps/ and env/"),
     Rule(r"^test/(?:kit|install)/", [CORPS_PUBLIC, r'"[^"/]*"', r'"test/kit/[^"]*"'], why="the test kit is written against the public headers"),
     Rule(r"^test/bench/", [CORPS, *anything_of("env", "workers", "test"), *ENV_LIBRARIES, CAF, r"<benchmark/[^>]*>"], system=True),
     Rule(r"^test/", [CORPS, CORPS_PUBLIC, *anything_of("env", "workers", "admin", "examples", "test"), r'"[^"/]*"', *ENV_LIBRARIES, CAF, DOCTEST, PCRE], system=True),

@@ -4,11 +4,15 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cstdio>
+
+#include "test/unit/twin_kit.hpp"
 
 namespace {
 
 unsigned cases_run = 0;
+std::atomic<unsigned> failed{0};
 
 struct CaseCounter : doctest::IReporter {
   explicit CaseCounter(doctest::ContextOptions const&) {}
@@ -21,7 +25,7 @@ struct CaseCounter : doctest::IReporter {
   void test_case_exception(doctest::TestCaseException const&) override {}
   void subcase_start(doctest::SubcaseSignature const&) override {}
   void subcase_end() override {}
-  void log_assert(doctest::AssertData const&) override {}
+  void log_assert(doctest::AssertData const& assertion) override { failed += assertion.m_failed ? 1 : 0; }
   void log_message(doctest::MessageData const&) override {}
   void test_case_skipped(doctest::TestCaseData const&) override {}
 };
@@ -29,6 +33,10 @@ struct CaseCounter : doctest::IReporter {
 REGISTER_LISTENER("case_counter", 1, CaseCounter);
 
 }  // namespace
+
+namespace twin_kit {
+unsigned asserts_failed() noexcept { return failed; }
+}  // namespace twin_kit
 
 int main(int argc, char** argv) {
   doctest::Context context(argc, argv);

@@ -41,6 +41,9 @@ class DeadlineClock {
   std::thread thread_;
 };
 
+/// Asks a Worker to look at its open calls; does nothing while an earlier such wish is still on its way.
+void send_tick(detail::Cell& cell);
+
 /// Takes a Worker that ends out of the clock of this process.
 void forget_deadlines(detail::Cell& cell) noexcept;
 

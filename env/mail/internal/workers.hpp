@@ -28,8 +28,8 @@ void exit_all() noexcept;
 /// Asks one Worker of this Env to end, if it is still there.
 void exit_worker(ConcId id);
 
-/// Waits, once the gate is closed, until every Worker of this Env has ended; false if the time came first.
-bool wait_until_all_ended(std::chrono::steady_clock::time_point until);
+/// Waits, once the gate is closed, until every Worker of this Env has ended; false if the limit came first.
+bool wait_until_all_ended(std::chrono::nanoseconds limit);
 
 /// What Cell::doing says while a Worker runs a Task that no request began.
 extern constinit detail::MethodRecord const own_task;
