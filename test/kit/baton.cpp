@@ -280,8 +280,8 @@ void Baton::sleep(detail::Cell& cell, std::int64_t until_ns) {
   try {
     wait_until([&cell] { return cell.signal.load(std::memory_order_acquire) != 0; }, until_ns, &cell);
   } catch (Stuck const&) {
-    auto* idle = detail::Cell::idle_mark();
-    cell.inbox.compare_exchange_strong(idle, nullptr, std::memory_order_acq_rel);
+    detail::MailboxHead const idle{cell.inbox.load(std::memory_order_relaxed)};
+    cell.inbox.store(idle.as_awake().word(), std::memory_order_relaxed);
     cell.wakes.store(detail::Wakes::scheduler, std::memory_order_relaxed);
     throw;
   }
