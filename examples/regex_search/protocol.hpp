@@ -29,7 +29,7 @@ inline constexpr std::size_t part_read_bytes_max = std::size_t{4} << 20;
 inline constexpr std::size_t job_files_max = 64;
 inline constexpr std::size_t job_path_bytes_max = std::size_t{64} << 10;
 /// Jobs handed out and not yet written: each may hold one Part at the asking side.
-inline constexpr std::size_t jobs_in_flight_max = 48;
+inline constexpr std::size_t jobs_in_flight_max = 32;
 
 static_assert(part_read_bytes_max >= 4 * line_bytes_max, "a request must get further than the line it begins in");
 static_assert(part_text_bytes_max > 0 && part_text_bytes_max < part_bytes_max);
