@@ -19,7 +19,7 @@ std::int64_t now_ns() noexcept;
 /// The same clock, some ms late at most, and five times cheaper to read.
 std::int64_t coarse_now_ns() noexcept;
 
-/// What is known of a Worker and seldom looked at.
+/// What a Worker is created with.
 struct WorkerInfo {
   std::string tag;
   ConcAddr mgr;
@@ -33,24 +33,19 @@ enum class Wakes : std::uint8_t {
   thread,     // a thread waits on it: a plain thread, or a Worker in a blocking get()
 };
 
-/// The fixed envelope with which the deadline clock asks a Worker to look at its open calls.
-struct Tick final : Envelope {
-  explicit Tick(Cell& cell) : Envelope(EnvelopeKind::control), owner(cell) {}
-  void arrive(Cell& cell) override;
-  void undeliverable() noexcept override { on_its_way.store(false, std::memory_order_release); }
-  Cell& owner;
-  std::atomic<bool> on_its_way{false};
-};
+/// What few Workers have; made when first needed. See env/mail/internal/worker_extra.hpp.
+struct WorkerExtra;
 
 /// What the runtime keeps of a Worker: its mailbox and its state. Memory of a cell is always a cell (it comes from a
 /// slab and goes back there), so a stale pointer meets a cell with another id, and nothing worse.
+/// A million idle Workers are a million cells: what only few Workers have belongs into the extra().
 struct alignas(64) Cell {
   Cell();
   Cell(Cell const&) = delete;
   Cell& operator=(Cell const&) = delete;
   ~Cell();
 
-  alignas(16) std::byte sched_slot[16];  // NOLINT: the scheduler's job lives here, and finds its cell by being its first member
+  alignas(8) std::byte sched_slot[8];  // NOLINT: the scheduler's job lives here, and finds its cell by being its first member
 
   // --- any thread ---------------------------------------------------------------------------------------------
   /// Queues a request unless the mailbox is closed or has no room; then the caller keeps it.
@@ -90,9 +85,14 @@ struct alignas(64) Cell {
   std::atomic<std::uint64_t> inbox{MailboxHead::closed().word()};  // a MailboxHead
   std::atomic<ConcId> id{ConcId::none};                            // whose cell it is
   std::atomic<std::uint32_t> mailbox_max{0};                       // units of room, by limits.mailbox; 0: serves no requests
+  std::atomic<std::uint32_t> signal{0};                            // futex of the waiting thread
   std::atomic<Wakes> wakes{Wakes::scheduler};
-  std::atomic<std::uint32_t> signal{0};             // futex of the waiting thread
-  std::atomic<MethodRecord const*> doing{nullptr};  // whose code runs now, for whoever asks what holds it up
+
+  // --- the Worker's own turn: what stays as it is while it lives ------------------------------------------------
+  bool interleaved = false;
+  EnvId mgr_env = 0;  // of the Worker that created this one
+  ConcId mgr_conc = ConcId::none;
+  ClassRecord const* cls = nullptr;
 
   // --- the Worker's own turn ----------------------------------------------------------------------------------
   /// The next envelope to serve: what is from the runtime first; then answers and, unless the Worker is busy, requests by
@@ -126,8 +126,15 @@ struct alignas(64) Cell {
   std::int64_t end_overdue(std::int64_t now);
   bool is_port() const noexcept { return cls == nullptr; }
   ConcAddr address() const noexcept;
+  ConcAddr mgr() const noexcept { return {mgr_env, mgr_conc}; }
+  /// Makes it, the first time. It ends with the Worker.
+  WorkerExtra& extra();
+  /// Null while there is none.
+  WorkerExtra* extra_if_any() const noexcept { return extra_; }
 
  private:
+  WorkerExtra* extra_ = nullptr;
+
   Envelope* pop_request() noexcept;
   bool go_idle() noexcept;
 
@@ -135,29 +142,27 @@ struct alignas(64) Cell {
   /// As new, but for the id and the mailbox.
   void reset() noexcept;
 
+  // Apart from what senders touch.
   alignas(64) EnvelopeQueue controls;
   EnvelopeQueue answers;
-  EnvelopeQueue requests;       // those that wait until the Worker is free
-  std::uint32_t room_back = 0;  // units of requests that were begun, which the inbox still counts
+  EnvelopeQueue requests;  // those that wait until the Worker is free
   Conc* object = nullptr;
-  ClassRecord const* cls = nullptr;
   std::int64_t now_ns = 0;  // the clock, read once a turn, and when that is long ago
   CallContext context;      // of the request that runs
   Request* open = nullptr;  // calls this Worker made that have not ended, oldest first
   Request* open_last = nullptr;
-  Request* running = nullptr;       // requests it has begun and not ended
-  Request* frames_ended = nullptr;  // requests whose coroutine has just ended
+  std::int64_t armed_ns = never_ns;                 // when the deadline clock will send the tick; a port looks itself then
+  Request* running = nullptr;                       // requests it has begun and not ended
+  Request* frames_ended = nullptr;                  // requests whose coroutine has just ended
+  std::atomic<MethodRecord const*> doing{nullptr};  // whose code runs now, for whoever asks what holds it up
+  std::uint32_t room_back = 0;                      // units of requests that were begun, which the inbox still counts
   std::uint32_t open_calls = 0;
   std::uint32_t busy = 0;
-  bool interleaved = false;
   bool exiting = false;
-  bool request_next = false;            // it is the turn of a request, not of an answer
-  bool constructing = false;            // until on_start has ended
-  bool expects_object = false;          // the next Conc that is constructed is this Worker's
-  std::int64_t armed_ns = never_ns;     // when the deadline clock will send the tick; a port looks itself then
-  std::int64_t in_clock_ns = never_ns;  // the deadline clock's own note of it, under its mutex
-  WorkerInfo info;
-  Tick tick{*this};
+  bool request_next = false;    // it is the turn of a request, not of an answer
+  bool constructing = false;    // until on_start has ended
+  bool expects_object = false;  // the next Conc that is constructed is this Worker's
 };
+static_assert(sizeof(Cell) <= 192, "three cache lines: one for senders, two for the Worker");
 
 }  // namespace corps::detail

@@ -8,12 +8,18 @@
 #include "corps/detail/runtime.hpp"
 #include "env/mail/internal/errors.hpp"
 #include "env/mail/internal/park.hpp"
+#include "env/mail/internal/worker_extra.hpp"
 #include "env/sched/internal/job.hpp"
 
 namespace corps::detail {
 
 Cell::Cell() { sched::place_job(*this); }
-Cell::~Cell() = default;
+Cell::~Cell() { delete extra_; }
+
+WorkerExtra& Cell::extra() {
+  if (extra_ == nullptr) extra_ = new WorkerExtra;
+  return *extra_;
+}
 
 void Cell::wake() noexcept {
   if (wakes.load(std::memory_order_acquire) == Wakes::thread)
@@ -136,7 +142,9 @@ void Cell::reset() noexcept {
   room_back = 0;
   armed_ns = never_ns;
   now_ns = 0;
-  info = {};
+  mgr_env = 0;
+  mgr_conc = ConcId::none;
+  delete std::exchange(extra_, nullptr);
   mailbox_max.store(0, std::memory_order_relaxed);
   doing.store(nullptr, std::memory_order_relaxed);
 }

@@ -5,6 +5,7 @@
 
 #include "corps/detail/runtime.hpp"
 #include "env/host/internal/cores.hpp"
+#include "env/mail/internal/worker_extra.hpp"
 #include "env/sched/internal/simulation.hpp"
 
 namespace corps::mail {
@@ -17,7 +18,7 @@ std::atomic<DeadlineClock*> active{nullptr};
 }  // namespace
 
 void send_tick(detail::Cell& cell) {
-  auto& tick = cell.tick;
+  auto& tick = cell.extra_if_any()->tick;
   if (tick.on_its_way.exchange(true, std::memory_order_acq_rel)) return;
   tick.target = cell.id.load(std::memory_order_relaxed);
   if (!cell.push(&tick)) tick.on_its_way.store(false, std::memory_order_release);
@@ -42,7 +43,7 @@ void DeadlineClock::arm(detail::Cell& cell, std::int64_t at_ns) {
     take_out(cell);
     earliest = entries_.empty() || at_ns < entries_.begin()->first;
     entries_.insert({at_ns, &cell});
-    cell.in_clock_ns = at_ns;
+    cell.extra().in_clock_ns = at_ns;
   }
   if (earliest) changed_.notify_one();
 }
@@ -58,9 +59,10 @@ std::size_t DeadlineClock::size() {
 }
 
 void DeadlineClock::take_out(detail::Cell& cell) noexcept {
-  if (cell.in_clock_ns == detail::never_ns) return;
-  entries_.erase({cell.in_clock_ns, &cell});
-  cell.in_clock_ns = detail::never_ns;
+  auto& in_clock_ns = cell.extra().in_clock_ns;
+  if (in_clock_ns == detail::never_ns) return;
+  entries_.erase({in_clock_ns, &cell});
+  in_clock_ns = detail::never_ns;
 }
 
 void DeadlineClock::run() {
@@ -79,14 +81,12 @@ void DeadlineClock::run() {
     }
     auto& cell = *entries_.begin()->second;
     take_out(cell);
-    lock.unlock();
-    send_tick(cell);
-    lock.lock();
+    send_tick(cell);  // under the mutex: a Worker that ends waits here, in forget
   }
 }
 
 void forget_deadlines(detail::Cell& cell) noexcept {
-  if (cell.armed_ns == detail::never_ns) return;
+  if (cell.extra_if_any() == nullptr) return;  // it was never armed
   if (auto* const clock = active.load(std::memory_order_acquire))
     clock->forget(cell);
   else if (sched::simulation != nullptr)
@@ -100,6 +100,7 @@ namespace corps::detail {
 void arm(Cell& cell, std::int64_t at_ns) noexcept {
   cell.armed_ns = at_ns;
   if (cell.is_port()) return;  // a plain thread looks at its deadlines itself, while it waits
+  (void)cell.extra();          // where the tick is
   if (auto* const clock = mail::active.load(std::memory_order_acquire))
     clock->arm(cell, at_ns);
   else if (sched::simulation != nullptr)

@@ -15,6 +15,7 @@
 #include "env/mail/internal/deadline_clock.hpp"
 #include "env/mail/internal/errors.hpp"
 #include "env/mail/internal/slab.hpp"
+#include "env/mail/internal/worker_extra.hpp"
 #include "env/sched/internal/simulation.hpp"
 
 namespace corps::mail {
@@ -148,7 +149,9 @@ void open_cell(Request& construct, ClassRecord const& cls, WorkerInfo info, Conc
   cell.cls = &cls;
   cell.interleaved = cls.interleaved;
   cell.constructing = true;
-  cell.info = std::move(info);
+  cell.mgr_env = info.mgr.env;
+  cell.mgr_conc = info.mgr.conc;
+  if (!info.tag.empty()) cell.extra().tag = std::move(info.tag);
   cell.mailbox_max.store(env_facts.mailbox_max, std::memory_order_relaxed);
   mail::alive.fetch_add(1, std::memory_order_relaxed);
   construct.target = id;
@@ -198,9 +201,10 @@ ConcAddr Conc::my_addr() const noexcept { return my_cell_ == nullptr ? ConcAddr{
 std::string_view Conc::my_class() const noexcept { return my_cell_ == nullptr ? std::string_view{} : my_cell_->cls->name; }
 std::string const& Conc::my_tag() const noexcept {
   static std::string const none;
-  return my_cell_ == nullptr ? none : my_cell_->info.tag;
+  auto const* const extra = my_cell_ == nullptr ? nullptr : my_cell_->extra_if_any();
+  return extra == nullptr ? none : extra->tag;
 }
-ConcAddr Conc::my_mgr() const noexcept { return my_cell_ == nullptr ? ConcAddr{} : my_cell_->info.mgr; }
+ConcAddr Conc::my_mgr() const noexcept { return my_cell_ == nullptr ? ConcAddr{} : my_cell_->mgr(); }
 Config const& Conc::my_config() const noexcept { return detail::app_config(); }
 
 Task<> Conc::on_start() { return {}; }
