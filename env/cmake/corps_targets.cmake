@@ -167,13 +167,6 @@ function(corps_add_unit_tests target)
   endforeach()
 endfunction()
 
-# corps_add_bench(<source>): one Google Benchmark program for one *_bench.cpp.
-function(corps_add_bench source)
-  cmake_path(GET source STEM name)
-  corps_add_executable(${name} SOURCES ${source} LIBRARIES benchmark::benchmark_main)
-  corps_use_pch(${name} corps_pch)
-endfunction()
-
 # corps_add_fuzz(<source>): one libFuzzer program for one *_fuzz.cpp.
 function(corps_add_fuzz source)
   cmake_path(GET source STEM name)

@@ -1,70 +1,162 @@
-"""Runs the benchmarks of a build and gathers what they measure.
+"""Runs the benchmarks: our programs and the peers' in turn, and says what they measured.
 
 Usage: run.py [--repeat N] [--json FILE] [NAME...]     (TEST_BUILD_DIR and TEST_SOURCE_DIR are set)
 
-A benchmark is test/bench/<name>_bench.cpp, a Google Benchmark program, or test/bench/<name>_bench.py, which is called as
-`<name>_bench.py --repeat N --json FILE` and writes {"benchmarks": [{"name": …, …}]}, as Google Benchmark does.
-FILE gets {"<name>": <what that benchmark wrote>, …}.
+NAME is a row of rows.py, or the beginning of several. The table goes to stdout, progress to stderr, the chart to bench/ beside
+the build. FILE gets a JSON array with one object for each row and number of threads. Exit code 1: something of ours failed.
 """
 
 import argparse
-import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-import tempfile
 
-BUILD = os.environ["TEST_BUILD_DIR"]
-FOLDER = os.path.join(os.environ["TEST_SOURCE_DIR"], "test", "bench")
+import report
+import rows
+
+SECONDS_MAX = 60  # for one run of one program
+VALUE = re.compile(r"^([a-z0-9-]+) ([0-9.]+(?:e[+-]?[0-9]+)?)$")
 
 
-def benches():
+class Failed(Exception):
+    """A program that did not measure what it was asked for, and why."""
+
+
+def say(words):
+    print(words, file=sys.stderr, flush=True)
+
+
+class Programs:
+    """How the program of each side is started."""
+
+    def __init__(self, build, source):
+        self.folder = os.path.join(build, "test", "bench")
+        self.erlang_source = os.path.join(source, "test", "bench", "erlang")
+        self.erlang_ready = False
+
+    def command(self, who, row_name, threads):
+        if who == "erlang":
+            self._compile_erlang()
+            return [
+                *("erl", "+S", f"{threads}:{threads}", "+P", "2000000", "-noshell", "-noinput"),
+                *("-pa", self._beams(), "-run", "bench", "main", row_name),
+            ]
+        return [os.path.join(self.folder, f"bench_{who}"), row_name, str(threads)]
+
+    def _beams(self):
+        return os.path.join(self.folder, "beams")
+
+    def _compile_erlang(self):
+        if self.erlang_ready:
+            return
+        if not shutil.which("erlc"):
+            raise Failed("there is no erlc; the Debian package is erlang-base")
+        os.makedirs(self._beams(), exist_ok=True)
+        sources = [os.path.join(self.erlang_source, name) for name in os.listdir(self.erlang_source) if name.endswith(".erl")]
+        compiled = subprocess.run(["erlc", "-o", self._beams(), *sources], check=False, capture_output=True, text=True)
+        if compiled.returncode != 0:
+            raise Failed(f"erlc: {compiled.stdout.strip()}")
+        self.erlang_ready = True
+
+
+def values_of(output):
+    """{row: value} of what a program printed."""
     found = {}
-    for file in sorted(os.listdir(FOLDER)):
-        match = re.fullmatch(r"(\w+)_bench\.(cpp|py)", file)
+    for line in output.splitlines():
+        match = VALUE.match(line)
         if match:
-            found[match.group(1)] = file
+            found[match.group(1)] = float(match.group(2))
     return found
 
 
-def command(file, repeat, result):
-    if file.endswith(".py"):
-        return [sys.executable, os.path.join(FOLDER, file), "--repeat", str(repeat), "--json", result]
-    program = os.path.join(BUILD, "test", "bench", file.removesuffix(".cpp"))
-    return [program, f"--benchmark_repetitions={repeat}", f"--benchmark_out={result}", "--benchmark_out_format=json"]
+def run_once(command, wanted, seconds_max=SECONDS_MAX):
+    """{row: value} for each wanted row. Raises Failed."""
+    try:
+        ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=seconds_max, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"did not end within {seconds_max} s") from None
+    except OSError as error:
+        raise Failed(f"cannot be started: {error.strerror}") from None
+    words = " ".join(ended.stderr.split())[-300:]
+    if ended.returncode != 0:
+        how = f"ended with {ended.returncode}" if ended.returncode > 0 else f"was killed by signal {-ended.returncode}"
+        raise Failed(f"{how}: {words}" if words else how)
+    found = values_of(ended.stdout)
+    missing = [name for name in wanted if not found.get(name, 0) > 0]
+    if missing:
+        raise Failed(f"did not print a value for {', '.join(missing)}")
+    return {name: found[name] for name in wanted}
+
+
+def measure(group, threads, repeat, command_of, run=run_once):
+    """Results of rows that the same programs measure. All sides run by turns; who begins changes from round to round, so that
+    a machine that becomes slower or faster meanwhile is not one side's luck. A side that fails once is missing."""
+    sides = [rows.OURS, *(peer for peer in rows.PEERS if peer in group[0].peers)]
+    wanted = [row.name for row in group]
+    cells = {who: {name: [] for name in wanted} for who in sides}
+    failed = set()
+    for turn in range(repeat):
+        for who in sides[turn % len(sides) :] + sides[: turn % len(sides)]:
+            if who in failed:
+                continue
+            try:
+                values = run(command_of(who, group[0].program, threads), wanted)
+            except Failed as error:
+                say(f"{group[0].name}, {threads} threads: {who} is missing: {error}")
+                failed.add(who)
+                continue
+            for name, value in values.items():
+                cells[who][name].append(value)
+
+    def cell(who, name):
+        return report.MISSING if who in failed else cells[who][name]
+
+    return [
+        report.Result(row, threads, cell(rows.OURS, row.name), {who: cell(who, row.name) for who in sides if who != rows.OURS})
+        for row in group
+    ]
+
+
+def groups_of(chosen):
+    """The chosen rows, those together that the same programs measure."""
+    groups = {}
+    for row in chosen:
+        groups.setdefault(row.program, []).append(row)
+    return list(groups.values())
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--json")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
+    try:
+        chosen = rows.find(options.names)
+    except LookupError as error:
+        say(f"dev: {error}")
+        sys.exit(2)
 
-    found = benches()
-    unknown = [name for name in options.names if name not in found]
-    if unknown:
-        sys.exit(f"there is no benchmark {', '.join(unknown)}; there are: {', '.join(found)}")
+    build = os.environ["TEST_BUILD_DIR"]
+    programs = Programs(build, os.environ["TEST_SOURCE_DIR"])
+    results = []
+    for group in groups_of(chosen):
+        for threads in group[0].threads:
+            say(f"==> {', '.join(row.name for row in group)}: {threads} threads, {options.repeat} runs each")
+            results += measure(group, threads, options.repeat, programs.command)
 
-    gathered = {}
-    failed = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name in options.names or found:
-            print(f"\n==> bench {name}", file=sys.stderr, flush=True)
-            result = os.path.join(folder, name + ".json")
-            run = subprocess.run(command(found[name], options.repeat, result), check=False)
-            if run.returncode != 0 or not os.path.exists(result):
-                failed.append(name)
-                continue
-            with open(result, encoding="utf-8") as file:
-                gathered[name] = json.load(file)
+    print("\n".join(report.table(results)))
     if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(gathered, file, indent=1)
-            file.write("\n")
-    if failed:
-        sys.exit(f"these benchmarks failed: {', '.join(failed)}")
+        report.write_json(results, options.json)
+    chart = os.path.join(os.path.dirname(build), "bench", "bench.svg")
+    os.makedirs(os.path.dirname(chart), exist_ok=True)
+    with open(chart, "w", encoding="utf-8") as file:
+        file.write(report.chart(results))
+    print(f"chart: {chart}")
+    if any(result.ours == report.MISSING for result in results):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

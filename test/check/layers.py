@@ -66,7 +66,8 @@ RULES = [
     Rule(r"^examples/", [CORPS_PUBLIC, r"<workers/[^>]*>", r'"[^"/]*"', PCRE], system=True, why="an example is an application: <corps/...> and its own files"),
     Rule(r"^test/kit/(?:internal/.*\.hpp|.*\.cpp)$", [CORPS, CORPS_PUBLIC, *anything_of("env"), r'"test/kit/[^"]*"', FMT], why="the test kit stands on corps/ and env/"),
     Rule(r"^test/(?:kit|install)/", [CORPS_PUBLIC, r'"[^"/]*"', r'"test/kit/[^"]*"'], why="the test kit is written against the public headers"),
-    Rule(r"^test/bench/", [CORPS, *anything_of("env", "workers", "test"), *ENV_LIBRARIES, CAF, r"<benchmark/[^>]*>"], system=True),
+    Rule(r"^test/bench/ours/", [r"<corps/corps\.hpp>", r'"test/bench/(?:ours/)?[^"/]*"'], why="what is compared is what an application can do: <corps/corps.hpp>"),
+    Rule(r"^test/bench/", [r'"test/bench/[^"]*"', CAF], system=True, why="a peer's program includes nothing of this project"),
     Rule(r"^test/", [CORPS, CORPS_PUBLIC, *anything_of("env", "workers", "admin", "examples", "test"), r'"[^"/]*"', *ENV_LIBRARIES, CAF, DOCTEST, PCRE], system=True),
 ]
 
@@ -149,7 +150,9 @@ def self_test():
         ("workers/dir/a.cpp", '#include "env/host/a.hpp"\n', 1),
         ("test/unit/a_test.cpp", "void f() { std::this_thread::sleep_for(10ms); }\n", 1),
         ("test/unit/a_test.cpp", "Task<void> f() { co_await corps::sleep_for(10ms); }\n", 0),
-        ("test/bench/a_bench.cpp", "void f() { std::this_thread::sleep_for(10ms); }\n", 0),
+        ("test/bench/ours/a.cpp", '#include <corps/corps.hpp>\n#include <corps/detail/cell.hpp>\n#include "test/bench/measure.hpp"\n', 1),
+        ("test/bench/caf/a.cpp", '#include <caf/send.hpp>\n#include <corps/corps.hpp>\n', 1),
+        ("test/bench/floor/a.cpp", "void f() { std::this_thread::sleep_for(10ms); }\n", 0),
         ("test/unit/a_test.cpp", 'network.listen("tcp:127.0.0.1:7000");\n', 1),
         ("test/unit/a_test.cpp", 'network.listen("tcp:127.0.0.1:0");\n', 0),
         ("test/unit/a_test.cpp", 'CHECK(parse("tcp:127.0.0.1:7000"));\n', 0),

@@ -1,0 +1,30 @@
+// Our rows: a Corps of one Env, in the default configuration but for the number of threads.
+#include <array>
+#include <string>
+
+#include "test/bench/ours/rows.hpp"
+
+class Bench : public corps::Corps {};
+
+namespace {
+
+constexpr std::array rows{
+    bench::Row{"request-answer", &ours::request_answer},
+    bench::Row{"blocking-call", &ours::blocking_call},
+    bench::Row{"blocking-call-gaps", &ours::blocking_call_gaps},
+    bench::Row{"tell-1-1", &ours::tell_1_1},
+    bench::Row{"tell-8-1", &ours::tell_8_1},
+    bench::Row{"ring", &ours::ring},
+    bench::Row{"fork-join", &ours::fork_join},
+    bench::Row{"idle-bytes", &ours::idle},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return bench::run_row(argc, argv, rows, [](bench::Row const& row, std::string const& threads) {
+    auto corps = corps::boot<Bench>({.config_files = {}, .set = {"env.threads=" + threads}, .arguments = {}});
+    row.run();
+    bench::expect(corps.stop() == 0, "the Corps did not stop as it should");
+  });
+}

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <chrono>
+#include <corps/corps.hpp>
+#include <cstdint>
+
+#include "test/bench/measure.hpp"
+
+/// Each function measures one row, or several at once, and reports them. They run on the main thread of a booted Corps.
+namespace ours {
+
+void request_answer();
+void blocking_call();
+void blocking_call_gaps();
+void tell_1_1();
+void tell_8_1();
+void ring();
+void fork_join();
+void idle();
+
+/// The limit of the one call that a whole measurement is; the calls within have the default limits.
+inline constexpr std::chrono::minutes whole_run{5};
+
+}  // namespace ours

@@ -1,0 +1,53 @@
+"""The rows of the benchmarks: what each measures, in which unit, with how many threads, and who takes part."""
+
+import dataclasses
+
+OURS = "ours"
+PEERS = ("caf", "erlang", "floor")
+LOWER = "lower"
+HIGHER = "higher"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    what: str  # one operation, in words
+    unit: str = "ns"
+    better: str = LOWER
+    threads: tuple = (1, 2)
+    peers: tuple = ("caf", "erlang")
+    measured_by: str = ""  # the row whose programs measure this one too, if it is another
+
+    @property
+    def program(self):
+        return self.measured_by or self.name
+
+
+PLAIN_THREAD = ("caf", "floor")  # Erlang has no threads beside its processes
+
+ROWS = (
+    Row("request-answer", "a call from one Conc to another and its answer"),
+    Row("blocking-call", "a call from a plain thread, back to back", peers=PLAIN_THREAD),
+    Row("blocking-call-gaps", "a call from a plain thread, 100 ms after the one before", peers=PLAIN_THREAD),
+    Row("tell-1-1", "messages from one Conc to another", unit="messages/s", better=HIGHER),
+    Row("tell-8-1", "messages from eight Concs to one", unit="messages/s", better=HIGHER),
+    Row("ring", "a hop of one message in a ring of 100 Concs"),
+    Row("fork-join", "create a Conc, call it, delete it; 100,000 of them"),
+    Row("idle-create", "create a Conc; 1,000,000 of them", measured_by="idle-bytes"),
+    Row("idle-bytes", "resident memory of an idle Conc without members; 1,000,000 of them", unit="bytes"),
+)
+
+
+def find(patterns):
+    """The rows that the words of the command line mean: a row's name, or the beginning of several. Raises LookupError."""
+    if not patterns:
+        return ROWS
+    for pattern in patterns:
+        if not any(row.name.startswith(pattern) for row in ROWS):
+            raise LookupError(f"there is no benchmark '{pattern}'; there are: {', '.join(row.name for row in ROWS)}")
+    exact = {row.name for row in ROWS}
+    return tuple(
+        row
+        for row in ROWS
+        if any(row.name == pattern or (pattern not in exact and row.name.startswith(pattern)) for pattern in patterns)
+    )
