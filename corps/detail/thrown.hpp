@@ -6,7 +6,8 @@
 
 namespace corps::detail {
 
-/// Thrown by the runtime in a method's place, before any of the method ran.
+/// Thrown by the runtime in a method's place, before any of the method ran; or by a Task of the runtime, as the error that it
+/// ends with.
 struct NotRun {
   ErrorInfo info;
 };
