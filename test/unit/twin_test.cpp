@@ -70,14 +70,12 @@ TEST_CASE("time goes on when nobody can run") {
 }
 
 TEST_CASE("turns may take time") {
-  for_seeds(5,
-            [](Twin& twin) {
-              auto adder = corps::create<Adder>(corps::here()).get();
-              for (int i = 0; i < 100; ++i) (void)adder.call<&Adder::add>(1).get();
-              CHECK(twin.now() > 100us);
-              CHECK(twin.now() < 2ms);
-            },
-            {.settings = {}, .turn_takes_max = 10us});
+  for_seeds(5, {.settings = {}, .turn_takes_max = 10us}, [](Twin& twin) {
+    auto adder = corps::create<Adder>(corps::here()).get();
+    for (int i = 0; i < 100; ++i) (void)adder.call<&Adder::add>(1).get();
+    CHECK(twin.now() > 100us);
+    CHECK(twin.now() < 2ms);
+  });
 }
 
 class Waiting : public corps::Conc {
