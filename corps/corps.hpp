@@ -13,7 +13,9 @@
 #include "corps/future.hpp"     // IWYU pragma: export
 #include "corps/map.hpp"        // IWYU pragma: export
 #include "corps/name.hpp"       // IWYU pragma: export
+#include "corps/overflow.hpp"   // IWYU pragma: export
 #include "corps/pack.hpp"       // IWYU pragma: export
 #include "corps/placement.hpp"  // IWYU pragma: export
 #include "corps/spawn.hpp"      // IWYU pragma: export
 #include "corps/task.hpp"       // IWYU pragma: export
+#include "corps/told.hpp"       // IWYU pragma: export

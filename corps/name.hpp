@@ -11,6 +11,7 @@
 #include "corps/detail/send.hpp"
 #include "corps/future.hpp"
 #include "corps/fwd.hpp"
+#include "corps/told.hpp"
 
 namespace corps {
 
@@ -101,11 +102,13 @@ class Callable {
     return detail::call<OpOf<M>>(way(), std::forward<A>(args)...);
   }
   /// As call, but nobody wants the answer: what goes wrong is logged where it happens. No deadline, unless `within` gives one.
+  /// Where the mailbox of the target is full, a Worker may await the tell to wait for room; if it does not, the tell is
+  /// refused. A plain thread blocks until there is room, up to the limit of `within` or `limits.request_timeout`.
   template <auto M, class... A>
-  void tell(A&&... args) const {
+  Told tell(A&&... args) const {
     check_method<T, M>();
     auto const to = way();
-    send_one_way(make_call<OpOf<M>>(std::forward<A>(args)...), to.to, to.cell, to.limit_ns);
+    return Told{send_one_way(make_call<OpOf<M>>(std::forward<A>(args)...), to.to, to.cell, to.limit_ns), to.limit_ns};
   }
   /// Reads a public data member, in a turn of the Worker.
   template <auto M>

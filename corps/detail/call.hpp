@@ -12,6 +12,7 @@
 #include "corps/detail/method_id.hpp"
 #include "corps/detail/registry.hpp"
 #include "corps/detail/reply.hpp"
+#include "corps/detail/weight.hpp"
 #include "corps/pack.hpp"
 #include "corps/task.hpp"
 
@@ -23,8 +24,12 @@ struct Call final : Reply<typename Op::Result> {
   using Result = typename Op::Result;
 
   template <class... A>
-  explicit Call(std::in_place_t, A&&... args) : Reply<Result>(&Op::record), arguments(std::forward<A>(args)...) {}
-  explicit Call(typename Op::Arguments&& args) : Reply<Result>(&Op::record), arguments(std::move(args)) {}
+  explicit Call(std::in_place_t, A&&... args) : Reply<Result>(&Op::record), arguments(std::forward<A>(args)...) {
+    this->weight = units_of(sizeof(Call) + bytes_outside(arguments));
+  }
+  explicit Call(typename Op::Arguments&& args) : Reply<Result>(&Op::record), arguments(std::move(args)) {
+    this->weight = units_of(sizeof(Call) + bytes_outside(arguments));
+  }
 
   void invoke(Cell& cell) override {
     try {

@@ -10,6 +10,7 @@
 #include "corps/detail/envelope_queue.hpp"
 #include "corps/detail/mailbox_head.hpp"
 #include "corps/fwd.hpp"
+#include "corps/overflow.hpp"
 
 namespace corps::detail {
 
@@ -87,6 +88,7 @@ struct alignas(64) Cell {
   std::atomic<std::uint32_t> mailbox_max{0};                       // units of room, by limits.mailbox; 0: serves no requests
   std::atomic<std::uint32_t> signal{0};                            // futex of the waiting thread
   std::atomic<Wakes> wakes{Wakes::scheduler};
+  std::atomic<Overflow> overflow{Overflow::wait};  // what a full mailbox answers
 
   // --- the Worker's own turn: what stays as it is while it lives ------------------------------------------------
   bool interleaved = false;
@@ -137,6 +139,7 @@ struct alignas(64) Cell {
 
   Envelope* pop_request() noexcept;
   bool go_idle() noexcept;
+  std::uint32_t weight_if_next(Envelope const* newest) const noexcept;
 
  public:
   /// As new, but for the id and the mailbox.

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <cstdint>
+#include <type_traits>
+
+#include "corps/detail/mailbox_head.hpp"
 #include "corps/detail/registry.hpp"
 #include "corps/detail/type_name.hpp"
 
@@ -25,7 +29,31 @@ constexpr auto offered_functions() -> bool (*)(MethodRecord const&) noexcept {
 }
 
 template <class C>
-inline ClassRecord const class_record{class_name<C>(), typeid(C), declared_interleaved<C>(), offered_functions<C>()};
+constexpr Overflow declared_overflow() {
+  if constexpr (requires { C::corps_overflow; }) {
+    static_assert(std::is_same_v<std::remove_cvref_t<decltype(C::corps_overflow)>, Overflow>,
+                  "corps: corps_overflow is one of corps::Overflow");
+    return C::corps_overflow;
+  } else {
+    return Overflow::wait;
+  }
+}
+
+/// Units of room in the mailbox of an object of class C; 0: by limits.mailbox.
+template <class C>
+constexpr std::uint32_t declared_mailbox() {
+  if constexpr (requires { C::corps_mailbox; }) {
+    static_assert(C::corps_mailbox >= 1 && C::corps_mailbox <= mailbox_units_max,
+                  "corps: corps_mailbox, the requests that may wait at an object, is a number from 1 to 500,000");
+    return C::corps_mailbox;
+  } else {
+    return 0;
+  }
+}
+
+template <class C>
+inline ClassRecord const class_record{
+    class_name<C>(), typeid(C), declared_interleaved<C>(), offered_functions<C>(), declared_overflow<C>(), declared_mailbox<C>()};
 
 /// Throws NotRun, an AttributeError: the target is of another class than the Name said.
 [[noreturn]] void wrong_class(Cell const& cell, MethodRecord const& method);

@@ -124,8 +124,10 @@ struct Request : Envelope {
   std::atomic<bool> held{false};  // by a Future
   bool landed = false;            // in the caller's batch, as an answer
   bool home = false;
-  bool opened = false;  // in the caller's list of open calls
-  bool shown = false;   // the Future's owner has seen how it ended
+  bool opened = false;           // in the caller's list of open calls
+  bool shown = false;            // the Future's owner has seen how it ended
+  bool was_parked = false;       // it found no room at first: `parked` may be set
+  bool stands_for_tell = false;  // it is no call: it ends when the tell is in the mailbox
 
   // Target's side.
   Cell* server = nullptr;
@@ -135,6 +137,7 @@ struct Request : Envelope {
   Request* ended_next = nullptr;  // in the list of those whose coroutine has just ended
   bool counted = false;           // it makes its Worker busy
   bool running = false;           // in its Worker's list of running requests
+  bool parked = false;            // waits for room at its target; under the lock of where it waits
   std::unique_ptr<ErrorInfo> error;
 
   // Both sides: who comes first decides whether the method runs.

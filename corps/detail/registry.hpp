@@ -9,6 +9,7 @@
 #include "corps/address.hpp"
 #include "corps/detail/method_id.hpp"
 #include "corps/fwd.hpp"
+#include "corps/overflow.hpp"
 
 namespace corps {
 class Unpacker;
@@ -26,6 +27,8 @@ struct ClassRecord {
   bool interleaved;
   /// Of a Func: whether it offers a function; else null.
   bool (*offers)(MethodRecord const& function) noexcept = nullptr;
+  Overflow overflow = Overflow::wait;
+  std::uint32_t mailbox = 0;  // units of room at each object; 0: by limits.mailbox
 };
 
 /// A method (or the reading or writing of a member, or a way to construct a class) that requests can name. One object

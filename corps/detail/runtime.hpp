@@ -35,11 +35,18 @@ struct EnvFacts {
   std::int64_t request_timeout_ns = 60'000'000'000;  // limits.request_timeout
   std::uint32_t open_calls_max = 10'000;             // limits.open_calls_per_worker
   std::uint32_t mailbox_max = 100'000;               // limits.mailbox
+  std::uint32_t mailbox_unit_bytes = 671;            // limits.mailbox_bytes / limits.mailbox, at least 1
 };
 extern EnvFacts env_facts;
 
 /// A mailbox went from idle to not idle.
 void schedule(Cell& cell) noexcept;
+
+/// Does with a request that was not put into the mailbox what the class of the Worker says, or ends it. Takes it over.
+void overflow(Request& request, Cell* cell, ConcAddr to) noexcept;
+
+/// The same for a request that wants no answer. On a plain thread waits for room. Null: it was taken over.
+Request* no_room(Request& tell, std::int64_t limit_ns) noexcept;
 
 /// The cell at the place that the id names; null if there never was one. It may be another Worker's by now: the
 /// mailbox and `arrive` compare the id.

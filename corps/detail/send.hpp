@@ -13,7 +13,8 @@ namespace corps::detail {
 
 // What a call ends with when it cannot even be sent.
 ErrorInfo too_many_open_calls();
-ErrorInfo mailbox_full(ConcAddr target);
+ErrorInfo mailbox_full(ConcAddr target, std::uint32_t room);
+ErrorInfo dropped_as_oldest(ConcAddr target);
 ErrorInfo no_such_worker(ConcAddr target);
 
 inline constexpr std::int64_t default_limit_ns = -1;
@@ -22,13 +23,12 @@ inline std::int64_t deadline_after(std::int64_t now, std::int64_t limit_ns) {
   return limit_ns >= never_ns - now ? never_ns : now + limit_ns;
 }
 
-/// Delivers a request in this Env, or ends it. Takes it over.
+/// Delivers a request in this Env, parks it for want of room, or ends it. Takes it over.
 inline void deliver(Request& request, Cell* cell, ConcAddr to) noexcept {
   if (cell == nullptr) cell = find(to.conc);
-  auto const pushed = cell != nullptr ? cell->push_request(&request) : Pushed::closed;
-  if (pushed == Pushed::ok) [[likely]]
+  if (cell != nullptr && cell->push_request(&request) == Pushed::ok) [[likely]]
     return;
-  request.bounce(pushed == Pushed::full ? mailbox_full(to) : no_such_worker(to));
+  overflow(request, cell, to);
 }
 
 /// A plain thread at its limit: forgets the calls that have ended and whose Futures were dropped. False: none had.
@@ -76,15 +76,20 @@ inline void send(Request& request, ConcAddr to, Cell* cell, std::int64_t limit_n
     send_away(request, to.env);
 }
 
-/// Sends a request that wants no answer.
-inline void send_one_way(std::unique_ptr<Request> request, ConcAddr to, Cell* cell, std::int64_t limit_ns) {
+/// Sends a request that wants no answer. Gives it back if it did not go, for whoever may wait for room.
+inline Request* send_one_way(std::unique_ptr<Request> request, ConcAddr to, Cell* cell, std::int64_t limit_ns) {
   if (limit_ns != default_limit_ns) request->deadline_ns = deadline_after(now_ns(), limit_ns);
   request->target = to.conc;
   request->sent_to = to;
-  if (to.env == env_facts.env)
-    deliver(*request.release(), cell, to);
-  else
+  if (to.env != env_facts.env) {
     route(std::move(request), to.env);
+    return nullptr;
+  }
+  if (cell == nullptr) cell = find(to.conc);
+  auto* const left = request.release();
+  if (cell != nullptr && cell->push_request(left) == Pushed::ok) [[likely]]
+    return nullptr;
+  return no_room(*left, limit_ns);
 }
 
 }  // namespace corps::detail

@@ -7,6 +7,7 @@
 #include "corps/detail/registry.hpp"
 #include "corps/detail/runtime.hpp"
 #include "env/mail/internal/errors.hpp"
+#include "env/mail/internal/lobby.hpp"
 #include "env/mail/internal/park.hpp"
 #include "env/mail/internal/worker_extra.hpp"
 #include "env/sched/internal/job.hpp"
@@ -64,6 +65,7 @@ Envelope* Cell::pop_request() noexcept {
 bool Cell::go_idle() noexcept {
   MailboxHead const head{inbox.load(std::memory_order_acquire)};
   if (!head.is_empty()) return false;
+  if (head.parked()) return mail::admit_or_go_idle(*this);
   auto const given = std::exchange(room_back, 0);  // before the cell is somebody else's
   auto word = head.word();
   if (inbox.compare_exchange_strong(word, head.minus(given).as_idle().word(), std::memory_order_acq_rel,
@@ -91,14 +93,24 @@ struct Segment {
 
 }  // namespace
 
+/// A single request that is begun at once need not be counted any longer.
+std::uint32_t Cell::weight_if_next(Envelope const* newest) const noexcept {
+  bool const is_next = newest != nullptr && newest->next == nullptr && newest->kind == EnvelopeKind::request &&
+                       requests.empty() && answers.empty() && can_begin();
+  return is_next ? newest->weight : 0;
+}
+
 void Cell::look() noexcept {
   auto word = inbox.load(std::memory_order_acquire);
   MailboxHead head;
+  std::uint32_t given = 0;
   do {
     head = MailboxHead{word};
     if (head.is_closed() || (head.is_empty() && room_back == 0)) return;
-  } while (!inbox.compare_exchange_weak(word, head.minus(room_back).as_awake().word(), std::memory_order_acq_rel,
+    given = room_back + weight_if_next(head.newest());
+  } while (!inbox.compare_exchange_weak(word, head.minus(given).as_awake().word(), std::memory_order_acq_rel,
                                         std::memory_order_acquire));
+  if (given != room_back) head.newest()->weight = 0;
   room_back = 0;
   Segment controls_arrived;
   Segment answers_arrived;
@@ -118,6 +130,7 @@ void Cell::look() noexcept {
   controls_arrived.append_to(controls);
   answers_arrived.append_to(answers);
   requests_arrived.append_to(requests);
+  if (head.parked()) mail::admit(*this);
 }
 
 void Cell::free_dropped() noexcept {
@@ -169,8 +182,18 @@ void Cell::closed(Request& request) noexcept {
 
 void Cell::end_call(Request& request) {
   closed(request);
-  bool const not_begun = request.give_up();
-  request.end_early(not_begun ? mail::not_begun_in_time(request, request.sent_to) : mail::timed_out(request));
+  bool const withdrawn = request.was_parked && mail::withdraw(request);
+  if (request.stands_for_tell) {
+    if (!withdrawn) return;  // the tell has just gone in: the answer is on its way
+    request.end_early(mail::no_room_in_time(request));
+  } else {
+    bool const not_begun = request.give_up();
+    request.end_early(not_begun ? mail::not_begun_in_time(request, request.sent_to) : mail::timed_out(request));
+  }
+  if (withdrawn) {
+    request.kind = EnvelopeKind::answer;
+    request.arrive(*this);
+  }
   settle();
 }
 

@@ -37,6 +37,17 @@ ErrorInfo not_begun_in_time(detail::Request const& request, ConcAddr target) {
           {}};
 }
 
+ErrorInfo no_room_in_time(detail::Request const& request) {
+  return {
+      Errc::overloaded,
+      Ran::no,
+      fmt::format("the mailbox of {} was full, and had no room for {} before the limit of the tell; send fewer at a time, give "
+                  "it longer with within(...), or raise limits.mailbox",
+                  to_string(request.sent_to), method_name(request)),
+      {},
+      {}};
+}
+
 ErrorInfo ended_while_running(detail::Request const& request, ConcAddr target) {
   return {
       Errc::worker_lost, Ran::maybe, fmt::format("{} ended while it ran {}", to_string(target), method_name(request)), {}, {}};
@@ -56,11 +67,23 @@ ErrorInfo too_many_open_calls() {
           {}};
 }
 
-ErrorInfo mailbox_full(ConcAddr target) {
+ErrorInfo mailbox_full(ConcAddr target, std::uint32_t room) {
+  return {
+      Errc::overloaded,
+      Ran::no,
+      fmt::format("the mailbox of {} is full: it has room for {} requests, or fewer large ones, and its class refuses more; send "
+                  "fewer at a time, or raise limits.mailbox, or corps_mailbox of the class",
+                  to_string(target), room),
+      {},
+      {}};
+}
+
+ErrorInfo dropped_as_oldest(ConcAddr target) {
   return {Errc::overloaded,
           Ran::no,
-          fmt::format("the mailbox of {} holds {} requests and is full; send fewer at a time, or raise limits.mailbox",
-                      to_string(target), env_facts.mailbox_max),
+          fmt::format("the mailbox of {} was full, and its class drops the oldest request, which was this one; send fewer at a "
+                      "time, or raise corps_mailbox of the class",
+                      to_string(target)),
           {},
           {}};
 }

@@ -10,6 +10,7 @@
 #include "corps/detail/send.hpp"
 #include "corps/detail/thrown.hpp"
 #include "corps/detail/waiting.hpp"
+#include "env/mail/internal/dead_letters.hpp"
 #include "env/mail/internal/errors.hpp"
 #include "env/mail/internal/workers.hpp"
 
@@ -97,7 +98,7 @@ void Request::go_home() noexcept {
     kind = EnvelopeKind::answer;
     target = caller_id;
     if (caller->push(this) || held) (void)self.release();  // held: see undeliverable
-  } else if (error != nullptr) {
+  } else if (error != nullptr && !mail::is_dead_letter(*this)) {
     lost_error(*this, *error);
   }
 }
@@ -114,6 +115,8 @@ void Request::come_home(Cell& cell) {
   cell.closed(*this);
   --cell.open_calls;
   home = true;
+  if (early != nullptr && (error == nullptr || error->code == Errc::remote))
+    mail::dead_letter(mail::DeadLetter::late_answer, *this);
   if (!held) {
     if (error != nullptr && early == nullptr) lost_error(*this, *error);
     delete this;

@@ -12,8 +12,10 @@
 #include "corps/detail/registry.hpp"
 #include "corps/detail/runtime.hpp"
 #include "corps/detail/send.hpp"
+#include "env/mail/internal/dead_letters.hpp"
 #include "env/mail/internal/deadline_clock.hpp"
 #include "env/mail/internal/errors.hpp"
+#include "env/mail/internal/lobby.hpp"
 #include "env/mail/internal/slab.hpp"
 #include "env/mail/internal/worker_extra.hpp"
 #include "env/sched/internal/simulation.hpp"
@@ -66,14 +68,23 @@ void end_left_over(Cell& cell, Envelope* envelope) noexcept {
   }
 }
 
+/// The Worker that made the call ends. If the call still waits for room, nobody answers it any more.
+void end_open_call(Cell& cell, Request& request) noexcept {
+  cell.closed(request);
+  if (!request.was_parked || !withdraw(request)) return;
+  if (request.stands_for_tell) dead_letter(DeadLetter::no_room, request);
+  if (!request.held) delete &request;
+}
+
 /// Closes a mailbox and ends what is in it, and forgets the open calls.
 void close_mailbox(Cell& cell) noexcept {
-  while (cell.open != nullptr) cell.closed(*cell.open);  // first: once the mailbox is closed, whoever answers frees them
+  while (cell.open != nullptr) end_open_call(cell, *cell.open);  // first: once the mailbox is closed, whoever answers frees them
   detail::MailboxHead const head{cell.inbox.exchange(detail::MailboxHead::closed().word(), std::memory_order_acq_rel)};
   end_left_over(cell, cell.controls.take_all());
   end_left_over(cell, cell.answers.take_all());
   end_left_over(cell, cell.requests.take_all());
   end_left_over(cell, head.newest());
+  if (head.parked()) close_lobby(cell);
 }
 
 }  // namespace
@@ -152,11 +163,14 @@ void open_cell(Request& construct, ClassRecord const& cls, WorkerInfo info, Conc
   cell.mgr_env = info.mgr.env;
   cell.mgr_conc = info.mgr.conc;
   if (!info.tag.empty()) cell.extra().tag = std::move(info.tag);
-  cell.mailbox_max.store(env_facts.mailbox_max, std::memory_order_relaxed);
+  cell.mailbox_max.store(cls.mailbox != 0 ? cls.mailbox : env_facts.mailbox_max, std::memory_order_relaxed);
+  cell.overflow.store(cls.overflow, std::memory_order_relaxed);
   mail::alive.fetch_add(1, std::memory_order_relaxed);
   construct.target = id;
   construct.next = nullptr;
-  cell.inbox.store(MailboxHead{}.plus(construct.weight).with(&construct).word(), std::memory_order_seq_cst);
+  auto const head =
+      MailboxHead::awake().plus(construct.weight).with(&construct).with_parked(cls.overflow == Overflow::drop_oldest);
+  cell.inbox.store(head.word(), std::memory_order_seq_cst);
   schedule(cell);                                                                     // from here on it may end at any time
   if (!mail::gate_open.load(std::memory_order_seq_cst)) mail::ask_to_exit(cell, id);  // exit_all may not have seen it
 }

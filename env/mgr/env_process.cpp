@@ -48,6 +48,8 @@ void set_facts(startup::Settings const& settings, net::Peer self) {
   detail::env_facts.request_timeout_ns = settings.limits.request_timeout.count();
   detail::env_facts.open_calls_max = static_cast<std::uint32_t>(settings.limits.open_calls_per_worker);
   detail::env_facts.mailbox_max = static_cast<std::uint32_t>(settings.limits.mailbox);
+  detail::env_facts.mailbox_unit_bytes = static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(settings.limits.mailbox_bytes / settings.limits.mailbox, 1, 0xffff'ffff));
   mail::slab().set_epoch(self.epoch % detail::epochs_max);
 }
 

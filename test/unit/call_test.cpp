@@ -228,24 +228,6 @@ TEST_CASE("a Name of nobody, of a place that was never used, and of a thread") {
   CHECK(worker.call<&Base::number>().get() == 1);
 }
 
-TEST_CASE("a full mailbox refuses, and says so") {
-  Running corps({"limits.mailbox=4"});
-  auto holder = corps::create<Holder>(corps::here()).get();
-  Holder::Events events;
-  auto held = holder.call<&Holder::hold>(handle(events));
-  REQUIRE(events.entered.wait());
-  std::vector<corps::Future<int>> queued;
-  for (int i = 0; i < 4; ++i) queued.push_back(holder.call<&Holder::quick>());
-  auto const error = error_of(holder.call<&Holder::quick>());
-  CHECK(error.code == Errc::overloaded);
-  CHECK(error.ran == Ran::no);
-  CHECK(error.text.find("limits.mailbox") != std::string::npos);
-  events.release.happen();
-  CHECK(held.get() == 1);
-  for (auto& future : queued) CHECK(future.get() > 0);
-  CHECK(holder.call<&Holder::quick>().get() == 5);  // there is room again
-}
-
 TEST_CASE("too many open calls are refused at birth") {
   Running corps({"limits.open_calls_per_worker=3"});
   auto holder = corps::create<Holder>(corps::here()).get();

@@ -32,6 +32,7 @@ struct EnvSettings {
 struct LimitSettings {
   std::chrono::nanoseconds request_timeout = std::chrono::seconds{60};
   std::uint64_t mailbox = 100'000;
+  std::uint64_t mailbox_bytes = std::uint64_t{64} << 20;
   std::uint64_t open_calls_per_worker = 10'000;
   std::uint64_t in_flight_per_link = std::uint64_t{64} << 20;
   std::uint64_t frame = std::uint64_t{256} << 10;

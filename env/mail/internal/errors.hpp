@@ -13,6 +13,8 @@ std::string method_name(detail::Request const& request);
 ErrorInfo timed_out(detail::Request const& request);
 /// The deadline passed before the request was begun.
 ErrorInfo not_begun_in_time(detail::Request const& request, ConcAddr target);
+/// The deadline passed while a tell waited for room.
+ErrorInfo no_room_in_time(detail::Request const& request);
 /// The Worker ended while the request ran.
 ErrorInfo ended_while_running(detail::Request const& request, ConcAddr target);
 
