@@ -10,6 +10,8 @@
 namespace corps {
 
 class Config;
+class Incoming;
+struct ErrorInfo;
 
 namespace detail {
 struct Cell;
@@ -40,6 +42,14 @@ class Conc {
   ConcAddr my_mgr() const noexcept;
   /// What the application was started with.
   Config const& my_config() const noexcept;
+
+  /// Sees each request before it is served; by throwing it refuses it: the caller gets an error of the table that says "not run"
+  /// (`corps::Refused`, `corps::Overloaded` …) as it is, and anything else as Refused with its text. In the turn of the request;
+  /// must not wait. The creation is no such request. A class that does not override it pays nothing.
+  virtual void on_request(Incoming const& request);
+  /// Sees each request that was served when it has ended, before its answer leaves. `error` is null if it has a value. Not of
+  /// requests that end with the object. In a turn of the object; must not wait.
+  virtual void on_reply(Incoming const& request, ErrorInfo const* error) noexcept;
 
  protected:
   Conc();

@@ -11,6 +11,7 @@
 #include "corps/error.hpp"      // IWYU pragma: export
 #include "corps/func.hpp"       // IWYU pragma: export
 #include "corps/future.hpp"     // IWYU pragma: export
+#include "corps/incoming.hpp"   // IWYU pragma: export
 #include "corps/map.hpp"        // IWYU pragma: export
 #include "corps/name.hpp"       // IWYU pragma: export
 #include "corps/overflow.hpp"   // IWYU pragma: export

@@ -92,7 +92,8 @@ struct alignas(64) Cell {
 
   // --- the Worker's own turn: what stays as it is while it lives ------------------------------------------------
   bool interleaved = false;
-  EnvId mgr_env = 0;  // of the Worker that created this one
+  std::uint8_t hooks = 0;  // that its class overrides
+  EnvId mgr_env = 0;       // of the Worker that created this one
   ConcId mgr_conc = ConcId::none;
   ClassRecord const* cls = nullptr;
 

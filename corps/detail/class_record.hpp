@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "corps/conc.hpp"
 #include "corps/detail/mailbox_head.hpp"
 #include "corps/detail/registry.hpp"
 #include "corps/detail/type_name.hpp"
@@ -51,9 +52,24 @@ constexpr std::uint32_t declared_mailbox() {
   }
 }
 
+/// The hooks that a class overrides, itself or in a base of its own: what it merely inherits from Conc has the type that says so.
 template <class C>
-inline ClassRecord const class_record{
-    class_name<C>(), typeid(C), declared_interleaved<C>(), offered_functions<C>(), declared_overflow<C>(), declared_mailbox<C>()};
+constexpr std::uint8_t overridden_hooks() {
+  constexpr bool request = requires { requires std::is_same_v<decltype(&C::on_request), void (Conc::*)(Incoming const&)>; };
+  constexpr bool reply = requires {
+    requires std::is_same_v<decltype(&C::on_reply), void (Conc::*)(Incoming const&, ErrorInfo const*) noexcept>;
+  };
+  return static_cast<std::uint8_t>((request ? 0U : hook_request) | (reply ? 0U : hook_reply));
+}
+
+template <class C>
+inline ClassRecord const class_record{.name = class_name<C>(),
+                                      .type = typeid(C),
+                                      .interleaved = declared_interleaved<C>(),
+                                      .offers = offered_functions<C>(),
+                                      .overflow = declared_overflow<C>(),
+                                      .mailbox = declared_mailbox<C>(),
+                                      .hooks = overridden_hooks<C>()};
 
 /// Throws NotRun, an AttributeError: the target is of another class than the Name said.
 [[noreturn]] void wrong_class(Cell const& cell, MethodRecord const& method);

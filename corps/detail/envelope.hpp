@@ -52,6 +52,9 @@ struct CallContext {
   std::int64_t deadline_ns = never_ns;
 };
 
+/// The caller is in the Env of the target.
+inline constexpr EnvId same_env = std::numeric_limits<EnvId>::max();
+
 /// Where the answer of a request goes that came from another Env.
 class Origin {
  public:
@@ -86,6 +89,8 @@ struct Request : Envelope {
   /// Target's side, in a catch block: what the method threw becomes the error of the call.
   void fail_with_current_exception() noexcept;
   void note_current_exception() noexcept;
+  /// Target's side: the Worker does not run it after all.
+  void give_back(ErrorInfo info) noexcept;
   /// Ends a request that no Worker serves any more (or ever did). Any thread that owns it.
   void bounce(ErrorInfo info) noexcept;
   /// Target's side: the method waits in `coroutine`, which is the request's from now on.
@@ -109,8 +114,9 @@ struct Request : Envelope {
   // Both sides, set before the request is sent.
   MethodRecord const* method;  // null for a request that is never sent
   std::int64_t deadline_ns = never_ns;
-  Cell* caller = nullptr;  // null for a `tell` and for a request from another Env
-  ConcId caller_id = ConcId::none;
+  Cell* caller = nullptr;           // null for a `tell` and for a request from another Env
+  ConcId caller_id = ConcId::none;  // none: nobody knows
+  EnvId caller_env = same_env;
   Origin* origin = nullptr;  // set for a request from another Env
   std::uint64_t origin_call = 0;
 

@@ -20,6 +20,9 @@ namespace corps::detail {
 struct MethodRecord;
 struct Request;
 
+inline constexpr std::uint8_t hook_request = 1;  // on_request
+inline constexpr std::uint8_t hook_reply = 2;    // on_reply
+
 /// A class whose objects live in this program. One object of this type a class, for the life of the program.
 struct ClassRecord {
   std::string_view name;
@@ -29,6 +32,7 @@ struct ClassRecord {
   bool (*offers)(MethodRecord const& function) noexcept = nullptr;
   Overflow overflow = Overflow::wait;
   std::uint32_t mailbox = 0;  // units of room at each object; 0: by limits.mailbox
+  std::uint8_t hooks = 0;     // that the class has: bits, above
 };
 
 /// A method (or the reading or writing of a member, or a way to construct a class) that requests can name. One object

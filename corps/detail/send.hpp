@@ -79,6 +79,7 @@ inline void send(Request& request, ConcAddr to, Cell* cell, std::int64_t limit_n
 /// Sends a request that wants no answer. Gives it back if it did not go, for whoever may wait for room.
 inline Request* send_one_way(std::unique_ptr<Request> request, ConcAddr to, Cell* cell, std::int64_t limit_ns) {
   if (limit_ns != default_limit_ns) request->deadline_ns = deadline_after(now_ns(), limit_ns);
+  if (current_cell != nullptr) request->caller_id = current_cell->id.load(std::memory_order_relaxed);
   request->target = to.conc;
   request->sent_to = to;
   if (to.env != env_facts.env) {

@@ -152,6 +152,7 @@ void Cell::reset() noexcept {
   open_calls = 0;
   busy = 0;
   interleaved = exiting = constructing = expects_object = request_next = false;
+  hooks = 0;
   room_back = 0;
   armed_ns = never_ns;
   now_ns = 0;

@@ -12,6 +12,7 @@
 #include "corps/detail/waiting.hpp"
 #include "env/mail/internal/dead_letters.hpp"
 #include "env/mail/internal/errors.hpp"
+#include "env/mail/internal/hooks.hpp"
 #include "env/mail/internal/workers.hpp"
 
 namespace corps::detail {
@@ -40,7 +41,15 @@ void Request::serve(Cell& cell) {
   ++cell.busy;
   cell.context.deadline_ns = deadline_ns;
   cell.doing.store(method, std::memory_order_relaxed);
+  if (cell.hooks != 0 && !mail::before_request(cell, *this)) [[unlikely]]
+    return;
   invoke(cell);
+}
+
+void Request::give_back(ErrorInfo info) noexcept {
+  leave_server();
+  server = nullptr;
+  bounce(std::move(info));
 }
 
 void Request::begin_frame(std::coroutine_handle<> coroutine) noexcept {
@@ -66,6 +75,8 @@ void Request::fail_with_current_exception() noexcept {
 }
 
 void Request::finish() noexcept {
+  if (server != nullptr && server->hooks != 0) [[unlikely]]
+    mail::after_request(*server, *this);
   leave_server();
   go_home();
 }

@@ -54,6 +54,7 @@ void destroy_running(Cell& cell) noexcept {
     auto& request = *cell.running;
     cell.ended(request);
     std::exchange(request.frame, nullptr).destroy();
+    request.server = nullptr;
     if (request.method == nullptr) request.waiter = nullptr;  // a Task of this Worker: nobody goes on in one that ends
     request.fail(ended_while_running(request, cell.address()));
   }
@@ -159,6 +160,7 @@ void open_cell(Request& construct, ClassRecord const& cls, WorkerInfo info, Conc
   auto const id = cell.id.load(std::memory_order_relaxed);
   cell.cls = &cls;
   cell.interleaved = cls.interleaved;
+  cell.hooks = cls.hooks;
   cell.constructing = true;
   cell.mgr_env = info.mgr.env;
   cell.mgr_conc = info.mgr.conc;
@@ -223,5 +225,7 @@ Config const& Conc::my_config() const noexcept { return detail::app_config(); }
 
 Task<> Conc::on_start() { return {}; }
 Task<> Conc::on_main() { return {}; }
+void Conc::on_request(Incoming const&) {}
+void Conc::on_reply(Incoming const&, ErrorInfo const*) noexcept {}
 
 }  // namespace corps
