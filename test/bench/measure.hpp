@@ -54,6 +54,12 @@ double ns_each(std::uint64_t first, Run&& run) {
 }
 inline double per_second(double ns_each) { return 1e9 / ns_each; }
 
+template <std::size_t count>
+double median(std::array<std::int64_t, count> values) {
+  std::sort(values.begin(), values.end());
+  return static_cast<double>(values[count / 2]);
+}
+
 /// The median time of a few operations, with a gap before each in which everything falls asleep.
 template <class Operation>
 double median_ns_with_gaps(Operation&& operation) {
@@ -66,16 +72,15 @@ double median_ns_with_gaps(Operation&& operation) {
     operation();
     took = now_ns() - begin_ns;
   }
-  std::sort(took_ns.begin(), took_ns.end());
-  return static_cast<double>(took_ns[took_ns.size() / 2]);
+  return median(took_ns);
 }
 
-/// A small random number generator that every language here can do in a few instructions.
+/// A small random number generator that every language here does in a few instructions: no product has more than 56 bits.
 class Random {
  public:
   explicit Random(std::uint32_t seed) : state_(seed) {}
   std::uint32_t below(std::uint32_t limit) {
-    state_ = (state_ * 1'103'515'245U + 12'345U) & 0x7fff'ffffU;
+    state_ = (state_ * 22'695'477U + 1U) & 0x7fff'ffffU;
     return (state_ >> 8U) % limit;
   }
 
@@ -86,8 +91,15 @@ class Random {
 /// Work that keeps a core busy: so many rounds of the generator.
 inline std::uint32_t compute(std::uint64_t rounds) {
   auto state = static_cast<std::uint32_t>(rounds);
-  for (; rounds > 0; --rounds) state = (state * 1'103'515'245U + 12'345U) & 0x7fff'ffffU;
+  for (; rounds > 0; --rounds) state = (state * 22'695'477U + 1U) & 0x7fff'ffffU;
   return state;
+}
+
+/// Keeps a core busy for so long.
+inline void compute_for(std::chrono::nanoseconds how_long) {
+  auto const end_ns = now_ns() + how_long.count();
+  while (now_ns() < end_ns) {
+  }
 }
 
 /// How many rounds take this long on one core of this machine.
@@ -132,20 +144,36 @@ inline constexpr std::uint32_t fork_parents = 10;
 inline constexpr std::uint32_t fork_children = 10'000;  // of each parent
 inline constexpr std::uint32_t idle_count = 1'000'000;
 
-/// What is measured together, under the name of its first row.
+inline constexpr std::uint32_t big_concs = 120;
+inline constexpr std::uint32_t chameneos = 100;
+inline constexpr std::uint32_t fan_out = 1'000;
+inline constexpr std::uint32_t busy_concs = 64;
+inline constexpr double busy_ns = 100e3;                   // what one busy method computes
+inline constexpr std::chrono::milliseconds computes{300};  // what goes on in start-delay while another should start
+
+/// Two that meet: each takes the colour that neither has, or keeps the one that both have.
+inline std::uint8_t meet(std::uint8_t mine, std::uint8_t others) {
+  return mine == others ? mine : static_cast<std::uint8_t>(3 - mine - others);
+}
+
+/// How many threads the row is measured with.
+inline unsigned threads = 1;
+
+/// What is measured together, under the name of one of its rows.
 struct Row {
   std::string_view name;
   void (*run)();
 };
 
-/// The rest of a `main`: finds the row that the first argument names and hands it to `with`, with the number of threads.
+/// The rest of a `main`: finds the row that the first argument names and hands it to `with`.
 template <class With>
 int run_row(int argc, char** argv, std::span<Row const> rows, With&& with) {
   if (argc == 3)
     for (auto const& row : rows)
       if (row.name == argv[1]) {
         try {
-          with(row, std::string{argv[2]});
+          threads = static_cast<unsigned>(std::stoul(argv[2]));
+          with(row);
           return 0;
         } catch (std::exception const& error) {
           std::fprintf(stderr, "%s: %s\n", argv[1], error.what());

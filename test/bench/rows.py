@@ -35,6 +35,13 @@ ROWS = (
     Row("fork-join", "create a Conc, call it, delete it; 100,000 of them"),
     Row("idle-create", "create a Conc; 1,000,000 of them", measured_by="idle-bytes"),
     Row("idle-bytes", "resident memory of an idle Conc without members; 1,000,000 of them", unit="bytes"),
+    Row("big", "a call and its answer, while each of 120 Concs calls random others"),
+    Row("counting", "a message that makes a Conc count one more"),
+    Row("chameneos", "a meeting of two of 100 Concs, arranged by another"),
+    Row("await-two", "a call of a method that awaits calls of two others"),
+    Row("fan-out", "a call among 1,000 that go to as many Concs and are awaited together"),
+    Row("fan-out-busy", "a call that computes 0.1 ms, among 64 that are awaited together", peers=("caf", "erlang", "floor")),
+    Row("start-delay", "until a called Conc starts while its caller computes 300 ms", threads=(2,), peers=("caf", "erlang", "floor")),
 )
 
 

@@ -1,7 +1,6 @@
 // CAF's rows. The configuration is CAF's own but for the number of threads: its defaults are those it documents as fastest.
 #include <array>
 #include <caf/actor_system_config.hpp>
-#include <string>
 
 #include "test/bench/caf/rows.hpp"
 
@@ -16,6 +15,13 @@ constexpr std::array rows{
     bench::Row{"ring", &caf_bench::ring},
     bench::Row{"fork-join", &caf_bench::fork_join},
     bench::Row{"idle-bytes", &caf_bench::idle},
+    bench::Row{"big", &caf_bench::big},
+    bench::Row{"counting", &caf_bench::counting},
+    bench::Row{"chameneos", &caf_bench::chameneos},
+    bench::Row{"await-two", &caf_bench::await_two},
+    bench::Row{"fan-out", &caf_bench::fan_out},
+    bench::Row{"fan-out-busy", &caf_bench::fan_out_busy},
+    bench::Row{"start-delay", &caf_bench::start_delay},
 };
 
 caf::actor_system* running = nullptr;
@@ -25,9 +31,9 @@ caf::actor_system* running = nullptr;
 caf::actor_system& caf_bench::system() { return *running; }
 
 int main(int argc, char** argv) {
-  return bench::run_row(argc, argv, rows, [](bench::Row const& row, std::string const& threads) {
+  return bench::run_row(argc, argv, rows, [](bench::Row const& row) {
     caf::actor_system_config config;
-    config.set("scheduler.max-threads", std::stoul(threads));
+    config.set("scheduler.max-threads", std::size_t{bench::threads});
     caf::actor_system system{config};
     running = &system;
     row.run();

@@ -24,5 +24,12 @@ void tell_8_1();
 void ring();
 void fork_join();
 void idle();
+void big();
+void counting();
+void chameneos();
+void await_two();
+void fan_out();
+void fan_out_busy();
+void start_delay();
 
 }  // namespace caf_bench

@@ -1,4 +1,4 @@
-// tell-1-1, tell-8-1, ring
+// tell-1-1, tell-8-1, counting, ring
 #include <algorithm>
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
@@ -7,6 +7,8 @@
 #include "test/bench/caf/rows.hpp"
 
 namespace {
+
+using increment_atom = caf::atom_constant<caf::atom("increment")>;
 
 class Receiver : public caf::event_based_actor {
  public:
@@ -37,6 +39,34 @@ class Sender : public caf::event_based_actor {
 
  private:
   caf::actor receiver_;
+};
+
+class Counter : public caf::event_based_actor {
+ public:
+  explicit Counter(caf::actor_config& config) : event_based_actor(config) {}
+  caf::behavior make_behavior() override {
+    return {[this](increment_atom) { ++count_; }, [this](caf_bench::get_atom) { return count_; }};
+  }
+
+ private:
+  std::uint64_t count_ = 0;
+};
+
+class Producer : public caf::event_based_actor {
+ public:
+  Producer(caf::actor_config& config, caf::actor counter) : event_based_actor(config), counter_(std::move(counter)) {}
+  caf::behavior make_behavior() override {
+    return {[this](caf_bench::go_atom, std::uint64_t increments) {
+      for (; increments > 0; --increments) send(counter_, increment_atom::value);
+      request(counter_, caf::infinite, caf_bench::get_atom::value).then([](std::uint64_t count) {
+        sum_seen = count;
+        bench::done.release();
+      });
+    }};
+  }
+
+ private:
+  caf::actor counter_;
 };
 
 class Node : public caf::event_based_actor {
@@ -78,6 +108,18 @@ namespace caf_bench {
 
 void tell_1_1() { tell("tell-1-1", 1); }
 void tell_8_1() { tell("tell-8-1", 8); }
+
+void counting() {
+  auto const counter = system().spawn<Counter>();
+  auto const producer = system().spawn<Producer>(counter);
+  std::uint64_t expected = 0;
+  bench::report("counting", bench::ns_each(80'000, [&](std::uint64_t n) {
+                  expected += n;
+                  caf::anon_send(producer, go_atom::value, n);
+                  bench::done.acquire();
+                  bench::expect(sum_seen == expected, "messages are missing");
+                }));
+}
 
 void ring() {
   std::vector<caf::actor> nodes;

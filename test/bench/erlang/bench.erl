@@ -45,7 +45,7 @@ call(To, What) ->
     end.
 
 %% The generator of measure.hpp.
-next_random(State) -> (State * 1103515245 + 12345) band 16#7fffffff.
+next_random(State) -> (State * 22695477 + 1) band 16#7fffffff.
 
 compute(Rounds) -> compute(Rounds, Rounds band 16#7fffffff).
 compute(0, State) -> State;

@@ -1,12 +1,12 @@
-// What no library can be faster than: two threads that wake each other by futex.
+// What no library can be faster than: threads and futexes without any library.
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
-#include <string>
 #include <thread>
+#include <vector>
 
 #include "test/bench/measure.hpp"
 
@@ -66,13 +66,50 @@ void blocking_call_gaps() {
   bench::report("blocking-call-gaps", bench::median_ns_with_gaps([&] { answerer.ask(); }));
 }
 
+/// Threads that take what is left to do from one counter.
+void fan_out_busy() {
+  auto const rounds = bench::rounds_of(bench::busy_ns);
+  bench::report("fan-out-busy", bench::ns_each(bench::busy_concs, [&](std::uint64_t n) {
+                  std::atomic<std::uint64_t> taken{0};
+                  std::atomic<std::uint32_t> sum{0};
+                  auto const work = [&] {
+                    while (taken.fetch_add(1) < n) sum += bench::compute(rounds);
+                  };
+                  std::vector<std::jthread> others;
+                  for (unsigned i = 1; i < bench::threads; ++i) others.emplace_back(work);
+                  work();
+                }));
+}
+
+/// A sleeping thread is woken while this one goes on.
+void start_delay() {
+  std::array<std::int64_t, 3> delays{};
+  for (auto& delay : delays) {
+    Futex start;
+    std::int64_t started_ns = 0;
+    std::jthread late{[&] {
+      start.wait(0);
+      started_ns = bench::now_ns();
+    }};
+    std::this_thread::sleep_for(bench::computes);
+    auto const begin_ns = bench::now_ns();
+    start.set(1);
+    bench::compute_for(bench::computes);
+    late.join();
+    delay = started_ns - begin_ns;
+  }
+  bench::report("start-delay", bench::median(delays));
+}
+
 constexpr std::array rows{
     bench::Row{"blocking-call", &blocking_call},
     bench::Row{"blocking-call-gaps", &blocking_call_gaps},
+    bench::Row{"fan-out-busy", &fan_out_busy},
+    bench::Row{"start-delay", &start_delay},
 };
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::run_row(argc, argv, rows, [](bench::Row const& row, std::string const&) { row.run(); });
+  return bench::run_row(argc, argv, rows, [](bench::Row const& row) { row.run(); });
 }

@@ -17,13 +17,21 @@ constexpr std::array rows{
     bench::Row{"ring", &ours::ring},
     bench::Row{"fork-join", &ours::fork_join},
     bench::Row{"idle-bytes", &ours::idle},
+    bench::Row{"big", &ours::big},
+    bench::Row{"counting", &ours::counting},
+    bench::Row{"chameneos", &ours::chameneos},
+    bench::Row{"await-two", &ours::await_two},
+    bench::Row{"fan-out", &ours::fan_out},
+    bench::Row{"fan-out-busy", &ours::fan_out_busy},
+    bench::Row{"start-delay", &ours::start_delay},
 };
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::run_row(argc, argv, rows, [](bench::Row const& row, std::string const& threads) {
-    auto corps = corps::boot<Bench>({.config_files = {}, .set = {"env.threads=" + threads}, .arguments = {}});
+  return bench::run_row(argc, argv, rows, [](bench::Row const& row) {
+    auto corps =
+        corps::boot<Bench>({.config_files = {}, .set = {"env.threads=" + std::to_string(bench::threads)}, .arguments = {}});
     row.run();
     bench::expect(corps.stop() == 0, "the Corps did not stop as it should");
   });

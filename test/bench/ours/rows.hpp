@@ -17,6 +17,13 @@ void tell_8_1();
 void ring();
 void fork_join();
 void idle();
+void big();
+void counting();
+void chameneos();
+void await_two();
+void fan_out();
+void fan_out_busy();
+void start_delay();
 
 /// The limit of the one call that a whole measurement is; the calls within have the default limits.
 inline constexpr std::chrono::minutes whole_run{5};

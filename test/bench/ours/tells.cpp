@@ -1,7 +1,12 @@
-// tell-1-1, tell-8-1, ring
+// tell-1-1, tell-8-1, counting, ring
 #include <vector>
 
 #include "test/bench/ours/rows.hpp"
+
+namespace {
+// What is told too fast is refused: after each burst the sender waits until it has been taken.
+constexpr std::uint64_t burst = 5'000;
+}  // namespace
 
 class Receiver : public corps::Conc {
  public:
@@ -15,9 +20,7 @@ class Receiver : public corps::Conc {
 class Sender : public corps::Conc {
  public:
   explicit Sender(corps::Name<Receiver> receiver) : receiver_(receiver) {}
-  /// What is told too fast is refused: so after each burst this waits until it has been taken.
   corps::Task<std::uint64_t> run(std::uint64_t tells) {
-    constexpr std::uint64_t burst = 5'000;
     std::uint64_t sum = 0;
     while (tells > 0) {
       auto const now = tells < burst ? tells : burst;
@@ -30,6 +33,29 @@ class Sender : public corps::Conc {
 
  private:
   corps::Name<Receiver> receiver_;
+};
+
+class Counter : public corps::Conc {
+ public:
+  void increment() { ++count; }
+  std::uint64_t count = 0;
+};
+
+class Producer : public corps::Conc {
+ public:
+  explicit Producer(corps::Name<Counter> counter) : counter_(counter) {}
+  corps::Task<std::uint64_t> run(std::uint64_t increments) {
+    while (increments > 0) {
+      auto const now = increments < burst ? increments : burst;
+      for (std::uint64_t i = 0; i < now; ++i) counter_.tell<&Counter::increment>();
+      increments -= now;
+      co_await counter_.get<&Counter::count>();
+    }
+    co_return co_await counter_.get<&Counter::count>();
+  }
+
+ private:
+  corps::Name<Counter> counter_;
 };
 
 class Node : public corps::Conc {
@@ -69,6 +95,16 @@ namespace ours {
 
 void tell_1_1() { tell("tell-1-1", 1); }
 void tell_8_1() { tell("tell-8-1", 8); }
+
+void counting() {
+  auto const counter = corps::create<Counter>(corps::here()).get();
+  auto const producer = corps::create<Producer>(corps::here(), counter).get();
+  std::uint64_t expected = 0;
+  bench::report("counting", bench::ns_each(80'000, [&](std::uint64_t n) {
+                  expected += n;
+                  bench::expect(producer.within(whole_run).call<&Producer::run>(n).get() == expected, "messages are missing");
+                }));
+}
 
 void ring() {
   auto const nodes = corps::create<Node>(corps::per_env(bench::ring_nodes)).get();
