@@ -58,6 +58,18 @@ class [[nodiscard("dropping a Future does not stop the call; use tell for a call
     return take();
   }
 
+  /// Gives the call up: the Future ends with Cancelled at once. A method that was not begun is not run, and may_have_run() says
+  /// so. One that runs may look at `corps::cancelled()`; if it waits at a co_await, what it waits for ends with Cancelled, once,
+  /// and so on down the chain of calls, inside this Env. Does nothing if the call has ended. Never blocks.
+  void cancel() { detail::cancel(detail::checked(reply_)); }
+
+  /// Has `function` called with the value when it comes, in the Worker's own turn (on a plain thread, while that waits for some
+  /// Future); an error goes past it into the Future returned. A function that takes a Future<T> gets this one, once it has ended,
+  /// with value or error. What the function returns, or the Task or Future that it returns brings, is the result. Takes this
+  /// Future over. Dropping the result does not stop anything.
+  template <class F>
+  auto then(F function);
+
   /// Awaiting, in a Task of the Worker that made the call.
   auto operator co_await() noexcept {
     struct Awaiter {
@@ -88,6 +100,7 @@ namespace detail {
 template <class T>
 struct FutureMaker {
   static Future<T> make(Reply<T>& reply) noexcept { return Future<T>{reply}; }
+  static Reply<T>* reply(Future<T> const& future) noexcept { return future.reply_; }
 };
 }  // namespace detail
 

@@ -33,10 +33,10 @@ Future<R> spawn(Task<R> task) {
   if (!task.valid()) detail::not_a_task();
   auto& side = *std::make_unique<detail::Side<R>>().release();
   side.held = true;
-  detail::adopt(side);
+  auto const context = detail::adopt(side);
   auto future = detail::FutureMaker<R>::make(side);
   detail::TaskStarter::start(std::move(task), side);
-  detail::settle_within();
+  detail::settle_within(context);
   return future;
 }
 

@@ -50,6 +50,7 @@ struct alignas(16) Envelope {
 /// What a request hands on to the calls it makes.
 struct CallContext {
   std::int64_t deadline_ns = never_ns;
+  Request const* request = nullptr;  // on whose behalf; to be compared only, for it may have ended
 };
 
 /// The caller is in the Env of the target.
@@ -60,9 +61,20 @@ class Origin {
  public:
   /// Takes the answered request over. Any thread.
   virtual void answer(std::unique_ptr<Request> request) noexcept = 0;
+  /// The request on behalf of which this one was sent, and which gets its answer; null if that is in another Env.
+  virtual Request const* first_of(Request const&) const noexcept { return nullptr; }
 
  protected:
   ~Origin() = default;
+};
+
+/// Who is told that a call has ended, if no coroutine waits for it. In the caller's turn.
+class Listener {
+ public:
+  virtual void ended(Request& request) noexcept = 0;
+
+ protected:
+  ~Listener() = default;
 };
 
 /// A call from start to end. The fields are touched by one side only, named above them; `arrive` hands it from one
@@ -105,6 +117,8 @@ struct Request : Envelope {
   void drop() noexcept;
   /// Caller's side: whether the Future has its value or its error.
   bool ended() const noexcept { return home || early != nullptr; }
+  /// Any thread, while it is served: whether the caller has given it up since it was begun.
+  bool is_cancelled() const noexcept;
   /// Caller's side, once ended: the error, if it is one.
   ErrorInfo const* failure() noexcept {
     shown = true;
@@ -124,6 +138,7 @@ struct Request : Envelope {
   Request* open_prev = nullptr;
   Request* open_next = nullptr;
   std::coroutine_handle<> waiter;
+  Listener* listener = nullptr;  // while there is no waiter
   CallContext caller_context;
   ConcAddr sent_to;
   std::unique_ptr<ErrorInfo> early;
@@ -147,7 +162,13 @@ struct Request : Envelope {
   std::unique_ptr<ErrorInfo> error;
 
   // Both sides: who comes first decides whether the method runs.
-  enum class Progress : std::uint8_t { away, begun, given_up };
+  enum class Progress : std::uint8_t {
+    away,
+    begun,
+    given_up,   // it will not be begun
+    cancelled,  // it was begun, and then given up
+    told,       // and what it waits for was ended for that reason
+  };
   std::atomic<Progress> progress{Progress::away};
 
  private:
@@ -155,6 +176,7 @@ struct Request : Envelope {
     auto expected = Progress::away;
     return progress.compare_exchange_strong(expected, wanted, std::memory_order_acq_rel, std::memory_order_acquire);
   }
+  friend class Pause;
   void serve(Cell& cell);
   void come_home(Cell& cell);
   void leave_server() noexcept;

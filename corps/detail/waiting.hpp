@@ -21,10 +21,14 @@ bool look_for(Request& request);
 /// Blocks until `request` has ended or the time has come, serving what comes home meanwhile.
 void wait_for(Request const& request, std::int64_t until_ns);
 
-/// Makes a request that is never sent a task of this thread's Worker.
-void adopt(Request& side);
-/// As Cell::settle, in the middle of a step of this thread's Worker.
-void settle_within();
+/// Ends a call, or a Task, with Cancelled, and with it what that waits for.
+void cancel(Request& request);
+
+/// Makes a request that is never sent a task of this thread's Worker, on whose behalf calls are made from now on. Returns
+/// the context until then.
+CallContext adopt(Request& side);
+/// As Cell::settle, in the middle of a step of this thread's Worker that has just begun `side`.
+void settle_within(CallContext const& context);
 
 /// Throws the Timeout of a get(limit).
 [[noreturn]] void not_yet(Request const& request, std::chrono::nanoseconds limit);

@@ -48,6 +48,14 @@ ErrorInfo no_room_in_time(detail::Request const& request) {
       {}};
 }
 
+ErrorInfo cancelled(detail::Request const& request, Ran ran) {
+  auto text = request.method == nullptr
+                  ? std::string{"a Task was cancelled"}
+                  : fmt::format("the call of {} at {} was cancelled {}", method_name(request), to_string(request.sent_to),
+                                ran == Ran::no ? "before it was begun" : "before it had answered");
+  return {Errc::cancelled, ran, std::move(text) + " by the Worker that made it, or because that was cancelled itself", {}, {}};
+}
+
 ErrorInfo ended_while_running(detail::Request const& request, ConcAddr target) {
   return {
       Errc::worker_lost, Ran::maybe, fmt::format("{} ended while it ran {}", to_string(target), method_name(request)), {}, {}};

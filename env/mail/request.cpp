@@ -39,7 +39,7 @@ void Request::serve(Cell& cell) {
   server = &cell;
   counted = true;
   ++cell.busy;
-  cell.context.deadline_ns = deadline_ns;
+  cell.context = {deadline_ns, this};
   cell.doing.store(method, std::memory_order_relaxed);
   if (cell.hooks != 0 && !mail::before_request(cell, *this)) [[unlikely]]
     return;
@@ -85,7 +85,18 @@ void Request::leave_server() noexcept {
   if (server == nullptr) return;
   if (counted) --server->busy;
   counted = false;
+  if (server->context.request == this) server->context.request = nullptr;
   server->ended(*this);
+}
+
+bool Request::is_cancelled() const noexcept {
+  auto const* request = this;
+  while (request->origin != nullptr) {
+    auto const* const first = request->origin->first_of(*request);
+    if (first == nullptr) return false;
+    request = first;
+  }
+  return request->progress.load(std::memory_order_relaxed) >= Progress::cancelled;
 }
 
 void Request::bounce(ErrorInfo info) noexcept {
@@ -142,7 +153,10 @@ void Request::end_early(ErrorInfo info) noexcept {
 }
 
 void Request::go_on() noexcept {
-  if (!waiter) return;
+  if (!waiter) {
+    if (listener != nullptr) std::exchange(listener, nullptr)->ended(*this);
+    return;
+  }
   auto& cell = self();
   cell.context = caller_context;
   auto const* const runs = cell.running == nullptr ? nullptr : cell.running->method;
@@ -153,6 +167,7 @@ void Request::go_on() noexcept {
 void Request::drop() noexcept {
   held = false;
   waiter = nullptr;
+  listener = nullptr;
   if (!home) return;
   bool const ended_with_its_worker = method == nullptr && error != nullptr && error->code == Errc::worker_lost;
   if (error != nullptr && !shown && !ended_with_its_worker) lost_error(*this, *error);
@@ -171,12 +186,13 @@ void await(Request& request, std::coroutine_handle<> awaiting) {
   request.caller_context = current_cell->context;
 }
 
-void adopt(Request& side) {
+CallContext adopt(Request& side) {
   auto& cell = self();
   side.caller = &cell;
   side.caller_id = cell.id.load(std::memory_order_relaxed);
   side.server = &cell;
   side.caller_context = cell.context;
+  return std::exchange(cell.context, {cell.context.deadline_ns, &side});
 }
 
 void not_a_task() {

@@ -5,6 +5,7 @@
 #include "corps/detail/waiting.hpp"
 #include "env/mail/internal/park.hpp"
 #include "env/mail/internal/slab.hpp"
+#include "env/mail/internal/within.hpp"
 #include "env/mail/internal/workers.hpp"
 #include "env/sched/internal/scheduler.hpp"
 
@@ -31,24 +32,6 @@ struct Port {
   static constinit thread_local bool closed;
 };
 constinit thread_local bool Port::closed = false;
-
-/// Keeps what a step of a Worker knows of itself while others of its Tasks go on inside of it.
-class Within {
- public:
-  explicit Within(Cell& cell) noexcept
-      : cell_(cell), context_(cell.context), doing_(cell.doing.load(std::memory_order_relaxed)) {}
-  ~Within() {
-    cell_.context = context_;
-    cell_.doing.store(doing_, std::memory_order_relaxed);
-  }
-  Within(Within const&) = delete;
-  Within& operator=(Within const&) = delete;
-
- private:
-  Cell& cell_;
-  CallContext context_;
-  MethodRecord const* doing_;
-};
 
 void serve_what_came_home(Cell& cell, Request const& request) {
   while (!request.ended()) {
@@ -83,9 +66,10 @@ bool make_room(Cell& caller) noexcept {
   return caller.open_calls < env_facts.open_calls_max;
 }
 
-void settle_within() {
+void settle_within(CallContext const& context) {
   auto& cell = self();
-  Within const within{cell};
+  cell.context = context;
+  mail::Within const within{cell};
   cell.settle();
 }
 
@@ -95,7 +79,7 @@ bool look_for(Request& request) {
   cell.look();
   if (request.landed || request.method == nullptr) return request.landed;
   if (request.deadline_ns == never_ns || now_ns() < request.deadline_ns) return false;
-  Within const within{cell};
+  mail::Within const within{cell};
   cell.end_call(request);
   return true;
 }
@@ -103,7 +87,7 @@ bool look_for(Request& request) {
 void wait_for(Request const& request, std::int64_t until_ns) {
   if (request.ended()) return;
   auto& cell = self();
-  Within const within{cell};
+  mail::Within const within{cell};
   serve_what_came_home(cell, request);
   if (request.ended()) return;
   if (cell.is_closed()) throw Refused{"a Worker that is ending cannot wait for answers; use on_exit for what needs none"};

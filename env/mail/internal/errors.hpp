@@ -15,6 +15,8 @@ ErrorInfo timed_out(detail::Request const& request);
 ErrorInfo not_begun_in_time(detail::Request const& request, ConcAddr target);
 /// The deadline passed while a tell waited for room.
 ErrorInfo no_room_in_time(detail::Request const& request);
+/// The caller has given the call up.
+ErrorInfo cancelled(detail::Request const& request, Ran ran);
 /// The Worker ended while the request ran.
 ErrorInfo ended_while_running(detail::Request const& request, ConcAddr target);
 

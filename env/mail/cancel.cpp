@@ -1,0 +1,104 @@
+#include "corps/cancel.hpp"
+
+#include <new>
+
+#include "corps/detail/cell.hpp"
+#include "corps/detail/runtime.hpp"
+#include "corps/detail/waiting.hpp"
+#include "env/mail/internal/errors.hpp"
+#include "env/mail/internal/within.hpp"
+
+namespace corps {
+
+namespace detail {
+namespace {
+
+using Progress = Request::Progress;
+
+/// Whether the cancelled request may have begun. It will know from now on.
+Ran mark(Request& request) noexcept {
+  if (request.method == nullptr) {  // a Task of this Worker
+    request.progress.store(Progress::cancelled, std::memory_order_release);
+    return Ran::maybe;
+  }
+  if (request.give_up()) return Ran::no;
+  auto expected = Progress::begun;
+  request.progress.compare_exchange_strong(expected, Progress::cancelled, std::memory_order_acq_rel, std::memory_order_relaxed);
+  return Ran::maybe;
+}
+
+void stop_cancelled(Cell& cell);
+
+/// The urgent hint that some request which the Worker has begun was cancelled.
+struct Hint final : Envelope {
+  Hint() : Envelope(EnvelopeKind::control) {}
+  void arrive(Cell& cell) override {
+    delete this;
+    stop_cancelled(cell);
+    cell.settle();
+  }
+  void undeliverable() noexcept override { delete this; }
+};
+
+void hint(ConcAddr to) noexcept {
+  auto* const cell = to.env == env_facts.env ? find(to.conc) : nullptr;
+  if (cell == nullptr) return;
+  auto* const envelope = new (std::nothrow) Hint;
+  if (envelope == nullptr) return;  // it may still look at its token
+  envelope->target = to.conc;
+  if (!cell->push(envelope)) delete envelope;
+}
+
+void end_cancelled(Cell& cell, Request& request) {
+  auto const ran = mark(request);
+  cell.closed(request);
+  if (request.method != nullptr && ran != Ran::no) hint(request.sent_to);
+  request.end_early(mail::cancelled(request, ran));  // whoever waits goes on, and may free it
+}
+
+/// What the code of a request waits for, if it waits.
+Request* wait_of(Cell& cell, Request const& request) noexcept {
+  for (auto* call = cell.open; call != nullptr; call = call->open_next)
+    if (call->waiter && call->caller_context.request == &request && !call->landed) return call;
+  for (auto* task = cell.running; task != nullptr; task = task->running_next)
+    if (task->method == nullptr && task->waiter && task->caller_context.request == &request) return task;
+  return nullptr;
+}
+
+/// Ends what the cancelled requests of this Worker wait for, once for each.
+void stop_cancelled(Cell& cell) {
+  for (auto* request = cell.running; request != nullptr;) {
+    auto expected = Progress::cancelled;
+    if (!request->progress.compare_exchange_strong(expected, Progress::told, std::memory_order_acq_rel,
+                                                   std::memory_order_relaxed)) {
+      request = request->running_next;
+      continue;
+    }
+    if (auto* const wait = wait_of(cell, *request)) end_cancelled(cell, *wait);
+    request = cell.running;  // the Worker's code may have changed the list
+  }
+}
+
+}  // namespace
+
+void cancel(Request& request) {
+  if (request.ended() || request.landed) return;
+  auto& cell = self();
+  mail::Within const within{cell};
+  bool const is_task = request.method == nullptr;
+  end_cancelled(cell, request);
+  if (is_task) stop_cancelled(cell);
+  cell.settle();
+}
+
+}  // namespace detail
+
+CancelToken my_cancel() noexcept {
+  auto const* const cell = detail::current_cell;
+  if (cell == nullptr || cell->context.request == nullptr) return {};
+  return CancelToken{*cell->context.request};
+}
+
+bool cancelled() noexcept { return my_cancel().cancelled(); }
+
+}  // namespace corps
