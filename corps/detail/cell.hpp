@@ -37,6 +37,9 @@ enum class Wakes : std::uint8_t {
 /// What few Workers have; made when first needed. See env/mail/internal/worker_extra.hpp.
 struct WorkerExtra;
 
+/// Whether a probe of a Worker for a cycle of calls is under way.
+enum class Probing : std::uint8_t { no, under_way, again_soon };
+
 /// What the runtime keeps of a Worker: its mailbox and its state. Memory of a cell is always a cell (it comes from a
 /// slab and goes back there), so a stale pointer meets a cell with another id, and nothing worse.
 /// A million idle Workers are a million cells: what only few Workers have belongs into the extra().
@@ -166,6 +169,7 @@ struct alignas(64) Cell {
   bool request_next = false;    // it is the turn of a request, not of an answer
   bool constructing = false;    // until on_start has ended
   bool expects_object = false;  // the next Conc that is constructed is this Worker's
+  Probing probing = Probing::no;
 };
 static_assert(sizeof(Cell) <= 192, "three cache lines: one for senders, two for the Worker");
 

@@ -140,6 +140,7 @@ struct Request : Envelope {
   std::coroutine_handle<> waiter;
   Listener* listener = nullptr;  // while there is no waiter
   CallContext caller_context;
+  std::int64_t since_ns = 0;  // when the call was made; or when its Worker began to wait for it, if that was in a later turn
   ConcAddr sent_to;
   std::unique_ptr<ErrorInfo> early;
   std::atomic<bool> held{false};  // by a Future
@@ -149,6 +150,7 @@ struct Request : Envelope {
   bool shown = false;            // the Future's owner has seen how it ended
   bool was_parked = false;       // it found no room at first: `parked` may be set
   bool stands_for_tell = false;  // it is no call: it ends when the tell is in the mailbox
+  bool late = false;             // its Worker began to wait for it in a later turn, and has not looked for a cycle since
 
   // Target's side.
   Cell* server = nullptr;

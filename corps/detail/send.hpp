@@ -48,6 +48,7 @@ inline bool open_call(Request& request, ConcAddr to, std::int64_t limit_ns) {
   request.caller = &caller;
   request.caller_id = caller.id.load(std::memory_order_relaxed);
   request.caller_context = caller.context;
+  request.since_ns = now;
   request.target = to.conc;
   request.sent_to = to;
   request.held = true;

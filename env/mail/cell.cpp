@@ -6,6 +6,7 @@
 
 #include "corps/detail/registry.hpp"
 #include "corps/detail/runtime.hpp"
+#include "env/mail/internal/call_cycle.hpp"
 #include "env/mail/internal/errors.hpp"
 #include "env/mail/internal/lobby.hpp"
 #include "env/mail/internal/park.hpp"
@@ -42,6 +43,7 @@ Envelope* Cell::take() noexcept {
       return answers.pop_front();
     }
     if (may_begin) return pop_request();
+    if (!requests.empty() && armed_ns - now_ns > mail::look_pause_ns_max) mail::look_soon(*this);
     if (go_idle()) return nullptr;
     look();
   }
@@ -131,6 +133,7 @@ void Cell::look() noexcept {
   answers_arrived.append_to(answers);
   requests_arrived.append_to(requests);
   if (head.parked()) mail::admit(*this);
+  if (requests_arrived.last != nullptr && !can_begin() && armed_ns - now_ns > mail::look_within_ns) mail::look_soon(*this);
 }
 
 void Cell::free_dropped() noexcept {
@@ -153,6 +156,7 @@ void Cell::reset() noexcept {
   busy = 0;
   interleaved = exiting = constructing = expects_object = request_next = false;
   hooks = 0;
+  probing = Probing::no;
   room_back = 0;
   armed_ns = never_ns;
   now_ns = 0;

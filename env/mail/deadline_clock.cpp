@@ -5,6 +5,7 @@
 
 #include "corps/detail/runtime.hpp"
 #include "env/host/internal/cores.hpp"
+#include "env/mail/internal/call_cycle.hpp"
 #include "env/mail/internal/worker_extra.hpp"
 #include "env/sched/internal/simulation.hpp"
 
@@ -111,6 +112,7 @@ void Tick::arrive(Cell& cell) {
   on_its_way.store(false, std::memory_order_release);
   cell.armed_ns = never_ns;
   if (auto const earliest = cell.end_overdue(now_ns()); earliest != never_ns) arm(cell, earliest);
+  mail::look_for_cycles(cell);
 }
 
 }  // namespace corps::detail

@@ -10,6 +10,7 @@
 #include "corps/detail/send.hpp"
 #include "corps/detail/thrown.hpp"
 #include "corps/detail/waiting.hpp"
+#include "env/mail/internal/call_cycle.hpp"
 #include "env/mail/internal/dead_letters.hpp"
 #include "env/mail/internal/errors.hpp"
 #include "env/mail/internal/hooks.hpp"
@@ -182,8 +183,11 @@ Request& checked(Request* request) {
 }
 
 void await(Request& request, std::coroutine_handle<> awaiting) {
+  auto& cell = *current_cell;
   request.waiter = awaiting;
-  request.caller_context = current_cell->context;
+  request.caller_context = cell.context;
+  if (request.since_ns != cell.now_ns) [[unlikely]]
+    mail::wait_began_late(cell, request);
 }
 
 CallContext adopt(Request& side) {
@@ -192,6 +196,7 @@ CallContext adopt(Request& side) {
   side.caller_id = cell.id.load(std::memory_order_relaxed);
   side.server = &cell;
   side.caller_context = cell.context;
+  side.since_ns = cell.now_ns;
   return std::exchange(cell.context, {cell.context.deadline_ns, &side});
 }
 

@@ -3,6 +3,7 @@
 
 #include "corps/detail/runtime.hpp"
 #include "corps/detail/waiting.hpp"
+#include "env/mail/internal/call_cycle.hpp"
 #include "env/mail/internal/park.hpp"
 #include "env/mail/internal/slab.hpp"
 #include "env/mail/internal/within.hpp"
@@ -84,7 +85,7 @@ bool look_for(Request& request) {
   return true;
 }
 
-void wait_for(Request const& request, std::int64_t until_ns) {
+void wait_for(Request& request, std::int64_t until_ns) {
   if (request.ended()) return;
   auto& cell = self();
   mail::Within const within{cell};
@@ -92,6 +93,7 @@ void wait_for(Request const& request, std::int64_t until_ns) {
   if (request.ended()) return;
   if (cell.is_closed()) throw Refused{"a Worker that is ending cannot wait for answers; use on_exit for what needs none"};
   sched::Blocking blocking{cell};
+  mail::Blocked const blocked{cell, request, until_ns};
   while (!request.ended()) {
     cell.now_ns = now_ns();
     if (cell.now_ns >= until_ns) return;

@@ -169,6 +169,7 @@ void open_cell(Request& construct, ClassRecord const& cls, WorkerInfo info, Conc
   cell.overflow.store(cls.overflow, std::memory_order_relaxed);
   mail::alive.fetch_add(1, std::memory_order_relaxed);
   construct.target = id;
+  construct.sent_to = {env_facts.env, id};
   construct.next = nullptr;
   auto const head =
       MailboxHead::awake().plus(construct.weight).with(&construct).with_parked(cls.overflow == Overflow::drop_oldest);
