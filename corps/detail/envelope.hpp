@@ -93,6 +93,8 @@ struct Request : Envelope {
   virtual void unpack_result(Unpacker& in) = 0;
   /// Takes the result out of the coroutine, which has ended; throws what it threw.
   virtual void collect() = 0;
+  /// Caller's side: nobody waits for it any more, though it is away. What no Worker serves is called back.
+  virtual void let_go() noexcept {}
 
   /// Target's side: the result is in its slot, or `error` is set. The request leaves for home and must not be touched
   /// again.
@@ -115,6 +117,8 @@ struct Request : Envelope {
   bool give_up() noexcept { return claim(Progress::given_up); }
   /// Caller's side: the Future lets go.
   void drop() noexcept;
+  /// Caller's side: has got it back without its coming home, and frees it.
+  void take_back() noexcept;
   /// Caller's side: whether the Future has its value or its error.
   bool ended() const noexcept { return home || early != nullptr; }
   /// Any thread, while it is served: whether the caller has given it up since it was begun.

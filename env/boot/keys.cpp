@@ -107,6 +107,8 @@ constexpr std::array table{
     key<limits, &L::spare_threads>(
         "limits.spare_threads", Kind::count, 0, 4'096,
         "Threads that take over while Workers block, in each Env; then blocking ends with Overloaded."),
+    key<limits, &L::timers>("limits.timers", Kind::count, 1, 100'000'000,
+                            "Timers and sleeps that wait in each Env; further ones end with Overloaded."),
     key<net, &NetSettings::listen>("net.listen", Kind::endpoint, 0, 0,
                                    "Loopback address to listen on, port 0 for any; empty: only if the carrier needs it."),
     key<net, &NetSettings::carrier>("net.carrier", Kind::word, 0, 0, "How Envs of one host are linked; auto takes the fastest.",

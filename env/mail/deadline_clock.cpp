@@ -1,7 +1,10 @@
 #include "env/mail/internal/deadline_clock.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <memory>
+#include <vector>
 
 #include "corps/detail/runtime.hpp"
 #include "env/host/internal/cores.hpp"
@@ -12,9 +15,23 @@
 namespace corps::mail {
 namespace {
 
+using detail::Alarm;
+using detail::Alarmed;
+using detail::CalledOff;
+using detail::never_ns;
+
 constexpr std::int64_t resolution_ns = 1'000'000;
 
-std::atomic<DeadlineClock*> active{nullptr};
+/// Guards the pointer, so that a thread that the Env does not know never meets a clock that is being destroyed.
+std::mutex active_mutex;
+DeadlineClock* active = nullptr;
+/// Alarms that end with a Worker: Workers that end look here first, and nearly always find none.
+std::atomic<std::size_t> owned_count{0};
+
+/// When to look again for what is due then: all that comes within one step of the resolution is done in one go.
+std::int64_t rounded_up(std::int64_t at_ns) noexcept {
+  return at_ns > never_ns - resolution_ns ? never_ns : (at_ns + resolution_ns - 1) / resolution_ns * resolution_ns;
+}
 
 }  // namespace
 
@@ -25,28 +42,44 @@ void send_tick(detail::Cell& cell) {
   if (!cell.push(&tick)) tick.on_its_way.store(false, std::memory_order_release);
 }
 
-DeadlineClock::DeadlineClock() : thread_([this] { run(); }) { active.store(this, std::memory_order_release); }
+DeadlineClock::DeadlineClock(bool rings_by_itself) {
+  if (rings_by_itself) thread_ = std::thread{[this] { run(); }};
+  std::lock_guard const lock{active_mutex};
+  active = this;
+}
 
 DeadlineClock::~DeadlineClock() {
-  active.store(nullptr, std::memory_order_release);
+  {
+    std::lock_guard const lock{active_mutex};
+    active = nullptr;
+  }
   {
     std::lock_guard const lock{mutex_};
     stopping_ = true;
   }
   changed_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
+  Holds holds;
+  {
+    std::lock_guard const lock{active_mutex};  // who calls an alarm off meanwhile writes to it, too
+    while (!alarms_.empty()) let_go(*alarms_.begin()->second, holds);
+    while (!owned_.empty()) let_go(*owned_.begin()->second, holds);
+  }
+  give_back(holds);
 }
 
+// --- deadlines of calls ------------------------------------------------------------------------------------------
+
 void DeadlineClock::arm(detail::Cell& cell, std::int64_t at_ns) {
-  bool earliest = false;
+  bool is_earliest = false;
   {
     std::lock_guard const lock{mutex_};
     take_out(cell);
-    earliest = entries_.empty() || at_ns < entries_.begin()->first;
+    is_earliest = at_ns < earliest();
     entries_.insert({at_ns, &cell});
     cell.extra().in_clock_ns = at_ns;
   }
-  if (earliest) changed_.notify_one();
+  if (is_earliest) changed_.notify_one();
 }
 
 void DeadlineClock::forget(detail::Cell& cell) noexcept {
@@ -61,37 +94,147 @@ std::size_t DeadlineClock::size() {
 
 void DeadlineClock::take_out(detail::Cell& cell) noexcept {
   auto& in_clock_ns = cell.extra().in_clock_ns;
-  if (in_clock_ns == detail::never_ns) return;
+  if (in_clock_ns == never_ns) return;
   entries_.erase({in_clock_ns, &cell});
-  in_clock_ns = detail::never_ns;
+  in_clock_ns = never_ns;
+}
+
+// --- alarms ------------------------------------------------------------------------------------------------------
+
+Alarmed DeadlineClock::set_alarm(Alarm& alarm, std::int64_t at_ns, bool again) {
+  bool is_earliest = false;
+  {
+    std::lock_guard const lock{mutex_};
+    if (alarm.called_off) return Alarmed::called_off;
+    if (stopping_) return Alarmed::no_clock;
+    if (!again && alarms_.size() >= detail::env_facts.timers_max) return Alarmed::full;
+    is_earliest = at_ns < earliest();
+    if (alarm.number == 0) alarm.number = ++alarms_numbered_;
+    alarms_.emplace(std::pair{at_ns, alarm.number}, &alarm);
+    alarm.at_ns = at_ns;
+  }
+  if (is_earliest) changed_.notify_one();
+  return Alarmed::set;
+}
+
+CalledOff DeadlineClock::call_off(Alarm& alarm) noexcept {
+  std::lock_guard const lock{mutex_};
+  return take_out(alarm);
+}
+
+bool DeadlineClock::end_with(Alarm& alarm, ConcId owner) {
+  std::lock_guard const lock{mutex_};
+  if (alarm.called_off) return false;
+  owned_.emplace(std::pair{owner, alarm.number}, &alarm);
+  owned_count.fetch_add(1, std::memory_order_relaxed);
+  alarm.owner = owner;
+  return true;
+}
+
+DeadlineClock::Holds DeadlineClock::owner_ends(ConcId owner) {
+  std::lock_guard const lock{mutex_};
+  Holds holds;
+  for (auto next = owned_.lower_bound({owner, 0}); next != owned_.end() && next->first.first == owner;)
+    let_go(*(next++)->second, holds);
+  return holds;
+}
+
+std::size_t DeadlineClock::alarms() {
+  std::lock_guard const lock{mutex_};
+  return alarms_.size();
+}
+
+CalledOff DeadlineClock::take_out(Alarm& alarm) noexcept {
+  alarm.called_off = true;
+  CalledOff const holds{alarm.at_ns != never_ns, alarm.owner != ConcId::none};
+  if (holds.was_set) alarms_.erase({alarm.at_ns, alarm.number});
+  if (holds.was_owned) {
+    owned_.erase({alarm.owner, alarm.number});
+    owned_count.fetch_sub(1, std::memory_order_relaxed);
+  }
+  alarm.at_ns = never_ns;
+  alarm.owner = ConcId::none;
+  return holds;
+}
+
+void DeadlineClock::let_go(Alarm& alarm, Holds& holds) {
+  auto const [was_set, was_owned] = take_out(alarm);
+  if (was_set) holds.push_back(&alarm);
+  if (was_owned) holds.push_back(&alarm);
+}
+
+/// Without a lock: this may run a user's destructors.
+void DeadlineClock::give_back(Holds const& holds) noexcept {
+  for (auto* const alarm : holds) alarm->given_back();
+}
+
+// --- the thread --------------------------------------------------------------------------------------------------
+
+std::int64_t DeadlineClock::earliest() const noexcept {
+  return std::min(entries_.empty() ? never_ns : entries_.begin()->first,
+                  alarms_.empty() ? never_ns : alarms_.begin()->first.first);
+}
+
+/// What is due first; the lock is open while an alarm rings.
+void DeadlineClock::do_next(std::unique_lock<std::mutex>& lock) {
+  if (!alarms_.empty() && (entries_.empty() || alarms_.begin()->first.first < entries_.begin()->first)) return ring_first(lock);
+  auto& cell = *entries_.begin()->second;
+  take_out(cell);
+  send_tick(cell);  // under the mutex: a Worker that ends waits here, in forget
+}
+
+void DeadlineClock::ring_first(std::unique_lock<std::mutex>& lock) {
+  auto& alarm = *alarms_.begin()->second;
+  alarms_.erase(alarms_.begin());
+  alarm.at_ns = never_ns;
+  lock.unlock();
+  alarm.ring();
+  lock.lock();
+}
+
+std::int64_t DeadlineClock::next_alarm_ns() {
+  std::lock_guard const lock{mutex_};
+  return alarms_.empty() ? never_ns : alarms_.begin()->first.first;
+}
+
+void DeadlineClock::ring_next() {
+  std::unique_lock lock{mutex_};
+  ring_first(lock);
 }
 
 void DeadlineClock::run() {
   host::name_thread("corps.clock");
   std::unique_lock lock{mutex_};
   while (!stopping_) {
-    if (entries_.empty()) {
+    auto const at = earliest();
+    if (at == never_ns) {
       changed_.wait(lock);
-      continue;
+    } else if (at > detail::now_ns()) {
+      changed_.wait_until(lock, std::chrono::steady_clock::time_point{std::chrono::nanoseconds{rounded_up(at)}});
+    } else {
+      do_next(lock);
     }
-    auto const at = entries_.begin()->first;
-    if (at > detail::now_ns()) {
-      auto const wake = std::chrono::steady_clock::time_point{std::chrono::nanoseconds{at + resolution_ns}};
-      changed_.wait_until(lock, wake);
-      continue;
-    }
-    auto& cell = *entries_.begin()->second;
-    take_out(cell);
-    send_tick(cell);  // under the mutex: a Worker that ends waits here, in forget
   }
 }
 
+DeadlineClock* active_clock() noexcept {
+  std::lock_guard const lock{active_mutex};
+  return active;
+}
+
 void forget_deadlines(detail::Cell& cell) noexcept {
-  if (cell.extra_if_any() == nullptr) return;  // it was never armed
-  if (auto* const clock = active.load(std::memory_order_acquire))
-    clock->forget(cell);
-  else if (sched::simulation != nullptr)
-    sched::simulation->forget(cell);
+  bool const owns = owned_count.load(std::memory_order_relaxed) != 0;
+  bool const was_armed = cell.extra_if_any() != nullptr;
+  if (!was_armed && !owns) return;
+  if (was_armed && sched::simulation != nullptr) sched::simulation->forget(cell);
+  DeadlineClock::Holds holds;
+  {
+    std::lock_guard const lock{active_mutex};
+    if (active == nullptr) return;
+    if (was_armed && sched::simulation == nullptr) active->forget(cell);
+    if (owns) holds = active->owner_ends(cell.id.load(std::memory_order_relaxed));
+  }
+  DeadlineClock::give_back(holds);
 }
 
 }  // namespace corps::mail
@@ -102,10 +245,9 @@ void arm(Cell& cell, std::int64_t at_ns) noexcept {
   cell.armed_ns = at_ns;
   if (cell.is_port()) return;  // a plain thread looks at its deadlines itself, while it waits
   (void)cell.extra();          // where the tick is
-  if (auto* const clock = mail::active.load(std::memory_order_acquire))
-    clock->arm(cell, at_ns);
-  else if (sched::simulation != nullptr)
-    sched::simulation->arm(cell, at_ns);
+  if (sched::simulation != nullptr) return sched::simulation->arm(cell, at_ns);
+  std::lock_guard const lock{mail::active_mutex};
+  if (mail::active != nullptr) mail::active->arm(cell, at_ns);
 }
 
 void Tick::arrive(Cell& cell) {
@@ -113,6 +255,23 @@ void Tick::arrive(Cell& cell) {
   cell.armed_ns = never_ns;
   if (auto const earliest = cell.end_overdue(now_ns()); earliest != never_ns) arm(cell, earliest);
   mail::look_for_cycles(cell);
+}
+
+Alarmed set_alarm(Alarm& alarm, std::int64_t at_ns, bool again) noexcept {
+  std::lock_guard const lock{mail::active_mutex};
+  return mail::active == nullptr ? Alarmed::no_clock : mail::active->set_alarm(alarm, at_ns, again);
+}
+
+CalledOff call_off(Alarm& alarm) noexcept {
+  std::lock_guard const lock{mail::active_mutex};
+  if (mail::active != nullptr) return mail::active->call_off(alarm);
+  alarm.called_off = true;
+  return {};
+}
+
+bool end_with(Alarm& alarm, ConcId owner) noexcept {
+  std::lock_guard const lock{mail::active_mutex};
+  return mail::active != nullptr && mail::active->end_with(alarm, owner);
 }
 
 }  // namespace corps::detail

@@ -169,9 +169,15 @@ void Request::drop() noexcept {
   held = false;
   waiter = nullptr;
   listener = nullptr;
-  if (!home) return;
+  if (!home) return let_go();
   bool const ended_with_its_worker = method == nullptr && error != nullptr && error->code == Errc::worker_lost;
   if (error != nullptr && !shown && !ended_with_its_worker) lost_error(*this, *error);
+  delete this;
+}
+
+void Request::take_back() noexcept {
+  caller->closed(*this);
+  --caller->open_calls;
   delete this;
 }
 

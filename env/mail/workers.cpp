@@ -92,6 +92,7 @@ void close_mailbox(Cell& cell) noexcept {
 
 void close_port(Cell& cell) noexcept {
   destroy_running(cell);
+  forget_deadlines(cell);
   close_mailbox(cell);
   cell.reset();
   slab().release(cell);
@@ -102,8 +103,8 @@ void end_worker(Cell& cell) noexcept {
   destroy_running(cell);
   delete std::exchange(cell.object, nullptr);
   destroy_running(cell);  // what the destructor may have begun
-  close_mailbox(cell);
   forget_deadlines(cell);
+  close_mailbox(cell);
   cell.reset();
   slab().release(cell);
   if (alive.fetch_sub(1, std::memory_order_seq_cst) != 1 || gate_open.load(std::memory_order_seq_cst)) return;

@@ -50,6 +50,7 @@ void set_facts(startup::Settings const& settings, net::Peer self) {
   detail::env_facts.mailbox_max = static_cast<std::uint32_t>(settings.limits.mailbox);
   detail::env_facts.mailbox_unit_bytes = static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(settings.limits.mailbox_bytes / settings.limits.mailbox, 1, 0xffff'ffff));
+  detail::env_facts.timers_max = settings.limits.timers;
   mail::slab().set_epoch(self.epoch % detail::epochs_max);
 }
 
@@ -104,9 +105,9 @@ std::vector<std::string> EnvProcess::start_network() {
 }
 
 void EnvProcess::start_workers(std::size_t threads) {
+  clock_ = std::make_unique<mail::DeadlineClock>(sched::simulation == nullptr);
   if (sched::simulation != nullptr) return sched::simulation->start(settings_.limits.spare_threads);
   scheduler_ = std::make_unique<sched::Scheduler>(threads, settings_.limits.spare_threads);
-  clock_ = std::make_unique<mail::DeadlineClock>();
 }
 
 bool EnvProcess::end_workers(std::chrono::nanoseconds limit) {

@@ -86,7 +86,8 @@ ErrorInfo packing_failed(std::string_view what) noexcept {
 // --- calls to the other Env --------------------------------------------------------------------------------------
 
 bool Link::send(std::unique_ptr<Request> request) noexcept {
-  auto const number = request->caller == nullptr ? no_answer_wanted : 1 + last_number_.fetch_add(1, std::memory_order_relaxed);
+  bool const one_way = request->caller == nullptr && request->origin == nullptr;
+  auto const number = one_way ? no_answer_wanted : 1 + last_number_.fetch_add(1, std::memory_order_relaxed);
   ByteBuffer frame;
   try {
     Packer out{frame, limits_.message_bytes_max};

@@ -40,6 +40,11 @@ std::string open_calls(detail::Cell const& cell) {
   return text;
 }
 
+std::int64_t next_alarm_ns() {
+  auto* const clock = mail::active_clock();
+  return clock == nullptr ? detail::never_ns : clock->next_alarm_ns();
+}
+
 }  // namespace
 
 /// Hands the baton on when a thread has ended and its thread-local objects are gone, its port among them.
@@ -147,6 +152,7 @@ void Baton::collect() {
     for (std::size_t i = 0; i < workers_.size(); ++i) choices_.push_back({.worker = i});
   for (auto const& [at_ns, cell] : deadlines_)
     if (at_ns <= now_ns_) choices_.push_back({.due = cell});
+  if (next_alarm_ns() <= now_ns_) choices_.push_back({.alarm = true});
   if (!choices_.empty()) return;
   for (auto& strand : strands_)
     if (strand.state == Strand::State::settles) choices_.push_back({.strand = &strand});
@@ -158,6 +164,7 @@ bool Baton::advance_clock() {
   for (auto const& strand : strands_)
     if (strand.state == Strand::State::asleep) next = std::min(next, strand.until_ns);
   for (auto const& deadline : deadlines_) next = std::min(next, deadline.first);
+  next = std::min(next, next_alarm_ns());
   if (next == detail::never_ns) return false;
   now_ns_ = next;
   return true;
@@ -177,6 +184,11 @@ void Baton::hand_on(Strand& me) {
   for (;;) {
     choosing_ = true;
     auto const chosen = choose();
+    if (chosen.alarm) {
+      mail::active_clock()->ring_next();
+      choosing_ = false;
+      continue;
+    }
     if (chosen.due != nullptr) {
       forget(*chosen.due);
       mail::send_tick(*chosen.due);

@@ -3,22 +3,30 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "corps/detail/alarm.hpp"
 #include "corps/detail/cell.hpp"
 
 namespace corps::mail {
 
-/// Sends a Worker its tick when the earliest deadline of its open calls has come. It holds one entry a Worker, not one a
+/// The Env's clock: whatever is to happen at a time waits here. It sleeps until the earliest of it, and for ever if there is
+/// none.
+///
+/// It sends a Worker its tick when the earliest deadline of its open calls has come. It holds one entry a Worker, not one a
 /// call, and a Worker arms it only for a deadline earlier than the one it is armed for: calls that are answered in time
-/// leave no trace here.
+/// leave no trace here. Everything else is an Alarm: one entry each, set and called off in O(log n).
 /// Threads: any.
 class DeadlineClock {
  public:
-  DeadlineClock();
+  /// `rings_by_itself`: a thread does all that is due when it is. Else whoever stands in for it calls `ring_next`.
+  explicit DeadlineClock(bool rings_by_itself = true);
+  /// Gives every alarm back.
   ~DeadlineClock();
   DeadlineClock(DeadlineClock const&) = delete;
   DeadlineClock& operator=(DeadlineClock const&) = delete;
@@ -27,16 +35,40 @@ class DeadlineClock {
   void arm(detail::Cell& cell, std::int64_t at_ns);
   /// The Worker ends.
   void forget(detail::Cell& cell) noexcept;
+  /// Workers that have an entry.
   std::size_t size();
+
+  // As the functions of these names in corps/detail/alarm.hpp.
+  detail::Alarmed set_alarm(detail::Alarm& alarm, std::int64_t at_ns, bool again);
+  detail::CalledOff call_off(detail::Alarm& alarm) noexcept;
+  bool end_with(detail::Alarm& alarm, ConcId owner);
+  using Holds = std::vector<detail::Alarm*>;
+  /// Calls off the alarms that are to end with this Worker; what is to be given back, without a lock.
+  Holds owner_ends(ConcId owner);
+  static void give_back(Holds const& holds) noexcept;
+  /// Alarms that are set.
+  std::size_t alarms();
+  /// When the first of them is due; never_ns if there is none.
+  std::int64_t next_alarm_ns();
+  /// Rings the first of them, of which there must be one.
+  void ring_next();
 
  private:
   using Entry = std::pair<std::int64_t, detail::Cell*>;
   void take_out(detail::Cell& cell) noexcept;
+  detail::CalledOff take_out(detail::Alarm& alarm) noexcept;
+  void let_go(detail::Alarm& alarm, Holds& holds);
+  std::int64_t earliest() const noexcept;
+  void do_next(std::unique_lock<std::mutex>& lock);
+  void ring_first(std::unique_lock<std::mutex>& lock);
   void run();
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::set<Entry> entries_;
+  std::map<std::pair<std::int64_t, std::uint64_t>, detail::Alarm*> alarms_;  // by time and number
+  std::map<std::pair<ConcId, std::uint64_t>, detail::Alarm*> owned_;         // by owner and number
+  std::uint64_t alarms_numbered_ = 0;
   bool stopping_ = false;
   std::thread thread_;
 };
@@ -44,7 +76,10 @@ class DeadlineClock {
 /// Asks a Worker to look at its open calls; does nothing while an earlier such wish is still on its way.
 void send_tick(detail::Cell& cell);
 
-/// Takes a Worker that ends out of the clock of this process.
+/// The clock of this process, for who knows that its Env does not end meanwhile; null while there is none.
+DeadlineClock* active_clock() noexcept;
+
+/// Takes a Worker, or the port of a thread, that ends out of the clock of this process, with the alarms that end with it.
 void forget_deadlines(detail::Cell& cell) noexcept;
 
 }  // namespace corps::mail

@@ -84,6 +84,7 @@ class Baton final : public sched::Simulation {
     Strand* strand = nullptr;     // goes on
     std::size_t worker = 0;       // or: a place in workers_, whose turn begins
     detail::Cell* due = nullptr;  // or: a Worker whose deadline has come
+    bool alarm = false;           // or: the Env's clock, whose next alarm is due
   };
   struct EndOfThread;
 
