@@ -17,8 +17,8 @@ namespace corps::detail {
 struct ClassRecord;
 
 std::int64_t now_ns() noexcept;
-/// The same clock, some ms late at most, and five times cheaper to read.
-std::int64_t coarse_now_ns() noexcept;
+/// The same clock, 0.1 ms late at most, and five times cheaper to read.
+std::int64_t recent_now_ns() noexcept;
 
 /// What a Worker is created with.
 struct WorkerInfo {
@@ -114,10 +114,10 @@ struct alignas(64) Cell {
   /// Frees the answers that have arrived and that nobody waits for any more.
   void free_dropped() noexcept;
   bool can_begin() const noexcept { return busy == 0 || (interleaved && !constructing); }
-  /// The clock as it was read last, at most a few ms ago.
+  /// Brings the Worker's clock up to date, to 0.1 ms.
   std::int64_t recent_ns() noexcept {
-    if (coarse_now_ns() > now_ns) [[unlikely]]
-      now_ns = detail::now_ns();
+    auto const recent = recent_now_ns();
+    if (recent > now_ns) now_ns = recent;
     return now_ns;
   }
   void opened(Request& request) noexcept;
@@ -154,7 +154,7 @@ struct alignas(64) Cell {
   EnvelopeQueue answers;
   EnvelopeQueue requests;  // those that wait until the Worker is free
   Conc* object = nullptr;
-  std::int64_t now_ns = 0;  // the clock, read once a turn, and when that is long ago
+  std::int64_t now_ns = 0;  // the clock, as this Worker read it last
   CallContext context;      // of the request that runs
   Request* open = nullptr;  // calls this Worker made that have not ended, oldest first
   Request* open_last = nullptr;

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "corps/address.hpp"
+#include "corps/detail/blocks.hpp"
 #include "corps/error.hpp"
 
 namespace corps {
@@ -30,7 +31,7 @@ enum class EnvelopeKind : std::uint8_t {
 
 /// What a mailbox carries. It has one owner at any moment: who sent it until it is in a mailbox, then the Worker of
 /// that mailbox.
-struct alignas(16) Envelope {
+struct alignas(16) Envelope : ObjectInBlocks {
   explicit Envelope(EnvelopeKind what) : kind(what) {}
   Envelope(Envelope const&) = delete;
   Envelope& operator=(Envelope const&) = delete;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "corps/detail/blocks.hpp"
 #include "corps/fwd.hpp"
 
 namespace corps::detail {
@@ -18,7 +19,7 @@ void frame_ended(Request& request) noexcept;
 /// Throws std::logic_error: a Task that was default-constructed, moved from, or awaited before is to run.
 [[noreturn]] void not_a_task();
 
-struct TaskPromiseBase {
+struct TaskPromiseBase : InBlocks {
   struct AtEnd {
     bool await_ready() const noexcept { return false; }
     template <class Promise>

@@ -92,7 +92,7 @@ void begin_own_step(Cell& cell) noexcept;
 
 /// Runs a function in a turn of the Worker that made it.
 template <class F>
-class FunctionTimer final : public TimerState, Envelope {
+class FunctionTimer final : public TimerState, public Envelope {
  public:
   FunctionTimer(std::int64_t period_ns, F function)
       : TimerState(period_ns), Envelope(EnvelopeKind::control), cell_(self()), function_(std::move(function)) {

@@ -24,7 +24,7 @@ struct Kind {
   std::atomic<std::int64_t> second_began_ns{-second_ns};
 
   bool may_log() noexcept {
-    auto const now = detail::coarse_now_ns();
+    auto const now = detail::recent_now_ns();
     auto began = second_began_ns.load(std::memory_order_relaxed);
     if (now - began >= second_ns && second_began_ns.compare_exchange_strong(began, now, std::memory_order_relaxed))
       lines.store(0, std::memory_order_relaxed);

@@ -32,7 +32,7 @@ void Request::arrive(Cell& cell) {
 }
 
 void Request::serve(Cell& cell) {
-  bool const too_late = deadline_ns != never_ns && deadline_ns <= cell.recent_ns();
+  bool const too_late = deadline_ns != never_ns && deadline_ns <= cell.now_ns;
   if (too_late || (caller != nullptr && !begin())) [[unlikely]] {
     cell.exiting = cell.exiting || cell.object == nullptr;  // it would have been constructed by this request
     return bounce(mail::not_begun_in_time(*this, cell.address()));

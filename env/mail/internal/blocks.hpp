@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "corps/detail/blocks.hpp"
+
+namespace corps::mail {
+
+// How much is kept in all: by each thread at most two batches of a size, and so many bytes for all threads together.
+inline constexpr std::size_t blocks_per_batch = 64;
+inline constexpr std::size_t block_bytes_max = 1024;  // larger ones are not kept
+inline constexpr std::size_t shared_bytes_max = std::size_t{16} << 20U;
+
+/// How many blocks the calling thread has ever taken.
+std::uint64_t blocks_taken_here() noexcept;
+
+/// Bytes that wait for any thread to take them.
+std::size_t shared_block_bytes() noexcept;
+
+}  // namespace corps::mail
