@@ -167,6 +167,20 @@ function(corps_add_unit_tests target)
   endforeach()
 endfunction()
 
+# corps_add_exploration(<source> <more>...): a program that runs some of the real sources, which <source> includes, in every order
+# of their operations. Of what those want of the rest of the runtime it defines what is run; the linker drops the rest.
+function(corps_add_exploration source)
+  cmake_path(GET source STEM name)
+  add_executable(${name} ${source} ${ARGN})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
+  target_compile_options(${name} PRIVATE -O2 -fno-pie -ffunction-sections -fdata-sections)
+  target_link_options(${name} PRIVATE -no-pie LINKER:--gc-sections LINKER:--unresolved-symbols=ignore-all)
+  target_link_libraries(${name} PRIVATE corps_flags corps_header_only doctest::doctest fmt::fmt cereal::cereal CAF::core)
+  corps_add_test(explore.${name} COMMAND ${name} LABELS explore)
+  corps_add_test(full.${name} COMMAND ${name} LABELS full TIMEOUT 900)
+  set_property(TEST full.${name} APPEND PROPERTY ENVIRONMENT TEST_FULL=1)
+endfunction()
+
 # corps_add_fuzz(<source>): one libFuzzer program for one *_fuzz.cpp.
 function(corps_add_fuzz source)
   cmake_path(GET source STEM name)
