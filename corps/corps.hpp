@@ -11,6 +11,7 @@
 #include "corps/config.hpp"     // IWYU pragma: export
 #include "corps/create.hpp"     // IWYU pragma: export
 #include "corps/error.hpp"      // IWYU pragma: export
+#include "corps/forward.hpp"    // IWYU pragma: export
 #include "corps/func.hpp"       // IWYU pragma: export
 #include "corps/future.hpp"     // IWYU pragma: export
 #include "corps/incoming.hpp"   // IWYU pragma: export
@@ -19,6 +20,7 @@
 #include "corps/overflow.hpp"   // IWYU pragma: export
 #include "corps/pack.hpp"       // IWYU pragma: export
 #include "corps/placement.hpp"  // IWYU pragma: export
+#include "corps/promise.hpp"    // IWYU pragma: export
 #include "corps/spawn.hpp"      // IWYU pragma: export
 #include "corps/task.hpp"       // IWYU pragma: export
 #include "corps/time.hpp"       // IWYU pragma: export

@@ -12,6 +12,12 @@ template <class T>
 class Future;
 template <class T = void>
 class Task;
+template <class T>
+class Later;
+template <class T>
+class Promise;
+template <class T>
+class Stream;
 
 class Packer;
 class Unpacker;

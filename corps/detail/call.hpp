@@ -18,6 +18,15 @@
 
 namespace corps::detail {
 
+template <class R>
+inline constexpr bool is_later = false;
+template <class R>
+inline constexpr bool is_later<Later<R>> = true;
+
+/// The method has returned, and is answered later.
+template <class R>
+void answer_later(Later<R> later, Reply<R>& request);
+
 /// A request with the arguments of one operation. `Op` says what is run: see below.
 template <class Op>
 struct Call final : Reply<typename Op::Result> {
@@ -35,6 +44,8 @@ struct Call final : Reply<typename Op::Result> {
     try {
       if constexpr (Op::awaits) {
         TaskStarter::start(Op::run(cell, arguments), *this);
+      } else if constexpr (is_later<decltype(Op::run(cell, arguments))>) {
+        answer_later(Op::run(cell, arguments), *this);
       } else {
         if constexpr (std::is_void_v<Result>) {
           Op::run(cell, arguments);

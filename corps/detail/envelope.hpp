@@ -108,6 +108,8 @@ struct Request : Envelope {
   void give_back(ErrorInfo info) noexcept;
   /// Ends a request that no Worker serves any more (or ever did). Any thread that owns it.
   void bounce(ErrorInfo info) noexcept;
+  /// Target's side: the method has returned, and somebody else finishes the request, on any thread. Its Worker is free.
+  void pass_on() noexcept;
   /// Target's side: the method waits in `coroutine`, which is the request's from now on.
   void begin_frame(std::coroutine_handle<> coroutine) noexcept;
   /// Caller's side: ends the Future now, though the request may still be away.

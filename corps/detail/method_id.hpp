@@ -33,12 +33,21 @@ struct TaskResult<Task<R>> {
   using Type = std::decay_t<R>;
   static constexpr bool is_task = true;
 };
+template <class R>
+struct TaskResult<Later<R>> {
+  using Type = std::decay_t<R>;
+  static constexpr bool is_task = false;
+};
+template <class R>
+struct TaskResult<Task<Later<R>>> {
+  static_assert(sizeof(R) == 0, "corps: a Task answers when it ends; a method that returns a Later is no Task");
+};
 
 template <class C, class R, bool is_const_method, class... A>
 struct MethodShape {
   using Class = C;
   using RawResult = R;
-  using Result = typename TaskResult<R>::Type;  // of a Task<R> it is R
+  using Result = typename TaskResult<R>::Type;  // of a Task<R> or a Later<R> it is R
   using Args = std::tuple<std::decay_t<A>...>;
   using Params = std::tuple<A...>;  // as declared; never instantiated as an object if A has references
   using ArgCodes = TypeList<std::decay_t<A>...>;

@@ -5,7 +5,9 @@
 #include "corps/detail/cell.hpp"
 #include "corps/detail/runtime.hpp"
 #include "corps/detail/waiting.hpp"
+#include "env/mail/internal/cancel.hpp"
 #include "env/mail/internal/errors.hpp"
+#include "env/mail/internal/lobby.hpp"
 #include "env/mail/internal/within.hpp"
 
 namespace corps {
@@ -50,10 +52,15 @@ void hint(ConcAddr to) noexcept {
 }
 
 void end_cancelled(Cell& cell, Request& request) {
+  bool const withdrawn = request.was_parked && mail::withdraw(request);
+  if (request.stands_for_tell && !withdrawn) return;  // the tell has just gone in: the answer is on its way
   auto const ran = mark(request);
   cell.closed(request);
   if (request.method != nullptr && ran != Ran::no) hint(request.sent_to);
-  request.end_early(mail::cancelled(request, ran));  // whoever waits goes on, and may free it
+  request.end_early(mail::cancelled(request, ran));  // whoever waits goes on, and may free it, unless it was withdrawn
+  if (!withdrawn) return;
+  request.kind = EnvelopeKind::answer;
+  request.arrive(cell);
 }
 
 /// What the code of a request waits for, if it waits.
@@ -92,6 +99,15 @@ void cancel(Request& request) {
 }
 
 }  // namespace detail
+
+namespace mail {
+
+void cancel_task(detail::Cell& cell, detail::Request& task) {
+  task.progress.store(detail::Progress::cancelled, std::memory_order_release);
+  detail::stop_cancelled(cell);
+}
+
+}  // namespace mail
 
 CancelToken my_cancel() noexcept {
   auto const* const cell = detail::current_cell;

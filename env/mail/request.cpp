@@ -82,6 +82,13 @@ void Request::finish() noexcept {
   go_home();
 }
 
+void Request::pass_on() noexcept {
+  if (server != nullptr && server->hooks != 0) [[unlikely]]
+    mail::after_request(*server, *this);
+  leave_server();
+  server = nullptr;
+}
+
 void Request::leave_server() noexcept {
   if (server == nullptr) return;
   if (counted) --server->busy;
@@ -138,7 +145,7 @@ void Request::come_home(Cell& cell) {
   cell.closed(*this);
   --cell.open_calls;
   home = true;
-  if (early != nullptr && (error == nullptr || error->code == Errc::remote))
+  if (early != nullptr && early->code != Errc::cancelled && (error == nullptr || error->code == Errc::remote))
     mail::dead_letter(mail::DeadLetter::late_answer, *this);
   if (!held) {
     if (error != nullptr && early == nullptr) lost_error(*this, *error);
