@@ -22,6 +22,7 @@
 #include "corps/placement.hpp"  // IWYU pragma: export
 #include "corps/promise.hpp"    // IWYU pragma: export
 #include "corps/spawn.hpp"      // IWYU pragma: export
+#include "corps/stream.hpp"     // IWYU pragma: export
 #include "corps/task.hpp"       // IWYU pragma: export
 #include "corps/time.hpp"       // IWYU pragma: export
 #include "corps/told.hpp"       // IWYU pragma: export

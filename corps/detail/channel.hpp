@@ -1,0 +1,119 @@
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "corps/detail/cell.hpp"
+#include "corps/detail/envelope.hpp"
+#include "corps/detail/pause.hpp"
+#include "corps/error.hpp"
+
+namespace corps::detail {
+
+/// What the two ends of a stream share, but for the items. The producer counts what it has written; the consumer says up to
+/// which count it may write: these two numbers are all that has to travel, and each end wakes the other only if that waits.
+class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
+ public:
+  ChannelBase();
+  ChannelBase(ChannelBase const&) = delete;
+  ChannelBase& operator=(ChannelBase const&) = delete;
+  virtual ~ChannelBase() = default;
+
+  // --- the producer's Worker ------------------------------------------------------------------------------------
+  void bind_producer();
+  /// The producer is a coroutine, which begins when the first item is asked for.
+  void begin(std::coroutine_handle<> frame);
+  /// The coroutine stands at its end.
+  void ended_frame() noexcept;
+  /// The coroutine is destroyed, at its end or before.
+  void drop_frame() noexcept;
+  void drop_writer() noexcept;
+  /// There is no more.
+  void end(std::unique_ptr<ErrorInfo> error) noexcept;
+  /// Whether an item may be written; throws Cancelled when nobody wants it.
+  bool may_write();
+  /// Lets the coroutine go on when an item may be written. False: it may be now.
+  bool wait_to_write(std::coroutine_handle<> awaiting);
+  void block_to_write();
+  /// After the wait: throws what ended it.
+  void check_write();
+
+  // --- the consumer's Worker ------------------------------------------------------------------------------------
+  void set_window(std::size_t items) noexcept;
+  /// Whether there is an item, or an end.
+  bool may_read();
+  bool wait_to_read(std::coroutine_handle<> awaiting);
+  void block_to_read();
+  void check_read();
+  void drop_consumer() noexcept;
+
+ protected:
+  /// An item was written.
+  void wrote() noexcept {
+    written_.store(++count_ << 1U, std::memory_order_seq_cst);
+    if (consumer_.waits.load(std::memory_order_seq_cst)) [[unlikely]]
+      wake(consumer_);
+  }
+  /// An item was read.
+  void was_read() noexcept {
+    ++read_;
+    if (granted_ - read_ <= window_ - grant_step_) [[unlikely]]
+      grant();
+  }
+  bool has_item() const noexcept { return read_ < readable_; }
+  /// At the end of the stream: throws its error, if it has one.
+  void check_end() const;
+
+  std::uint64_t count_ = 0;             // the producer's
+  alignas(64) std::uint64_t read_ = 0;  // the consumer's
+  std::uint64_t readable_ = 0;          // as it was when the consumer looked last
+  bool ended_ = false;
+
+ private:
+  struct End;
+  /// Tells one end that the other has done something it may wait for.
+  struct Wake final : Envelope {
+    explicit Wake(End& which) : Envelope(EnvelopeKind::control), end(which) {}
+    void arrive(Cell& cell) override;
+    void undeliverable() noexcept override;
+    std::shared_ptr<ChannelBase> landed() noexcept;
+    End& end;
+    std::shared_ptr<ChannelBase> channel;  // while it is under way
+    std::atomic<bool> on_its_way{false};
+  };
+  struct End {
+    Cell* cell = nullptr;
+    ConcId id = ConcId::none;
+    std::atomic<bool> waits{false};
+    Pause pause;
+    Wake wake{*this};
+  };
+  struct Production;
+
+  void wake(End& end) noexcept;
+  void send_wake(End& end) noexcept;
+  void on_wake(Cell& cell, End const& end);
+  void run_producer(Cell& cell);
+  [[noreturn]] void nobody_reads() const;
+  void grant() noexcept;
+  void open();
+
+  std::uint64_t allowed_seen_ = 0;  // the producer's
+  Production* production_ = nullptr;
+  bool begun_ = false;
+  bool end_written_ = false;
+  std::unique_ptr<ErrorInfo> error_;
+  std::uint64_t window_;
+  std::uint64_t grant_step_ = 1;
+  std::uint64_t granted_ = 0;
+  End producer_;
+  End consumer_;
+  alignas(64) std::atomic<std::uint64_t> written_{0};  // items, twice; and 1 at the end
+  alignas(64) std::atomic<std::uint64_t> allowed_{0};
+  std::atomic<bool> stopped_{false};  // the consumer is gone
+};
+
+}  // namespace corps::detail
