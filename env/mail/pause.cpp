@@ -20,6 +20,7 @@ void Pause::begin(std::int64_t until_ns) {
   caller_id = cell.id.load(std::memory_order_relaxed);
   deadline_ns = std::min(until_ns, cell.context.deadline_ns);
   held = true;
+  since_ns = cell.now_ns;
   cell.opened(*this);
   --cell.open_calls;  // a call that waits here is counted itself
   waits_ = true;
