@@ -5,7 +5,7 @@
 namespace corps {
 
 /// What a full mailbox answers to one more request. A class declares it, and how many requests may wait at each of its
-/// objects (1 to 500,000; `limits.mailbox` where a class says nothing):
+/// objects (1 to 250,000; `limits.mailbox` where a class says nothing):
 ///
 ///   class Meter : public corps::Conc {
 ///    public:

@@ -77,8 +77,9 @@ struct alignas(64) Cell {
       if (head.is_closed()) [[unlikely]]
         return false;
       envelope->next = head.newest();
-      if (inbox.compare_exchange_weak(word, head.with(envelope).word(), std::memory_order_acq_rel, std::memory_order_acquire)) {
-        if (head.is_idle()) wake();
+      if (inbox.compare_exchange_weak(word, head.with(envelope).woken().word(), std::memory_order_acq_rel,
+                                      std::memory_order_acquire)) {
+        if (head.is_idle() || head.is_asleep()) wake();
         return true;
       }
     }

@@ -45,7 +45,7 @@ template <class C>
 constexpr std::uint32_t declared_mailbox() {
   if constexpr (requires { C::corps_mailbox; }) {
     static_assert(C::corps_mailbox >= 1 && C::corps_mailbox <= mailbox_units_max,
-                  "corps: corps_mailbox, the requests that may wait at an object, is a number from 1 to 500,000");
+                  "corps: corps_mailbox, the requests that may wait at an object, is a number from 1 to 250,000");
     return C::corps_mailbox;
   } else {
     return 0;

@@ -7,10 +7,11 @@
 namespace corps::detail {
 
 /// The most units of room a mailbox may have.
-inline constexpr std::uint32_t mailbox_units_max = 500'000;
+inline constexpr std::uint32_t mailbox_units_max = 250'000;
 
 /// The one word of a mailbox that senders and the Worker share, changed by one compare-and-swap: the newest envelope, or a
-/// mark; how many units of room the waiting requests take; and whether senders are parked for want of room. An address of
+/// mark; how many units of room the waiting requests take; whether senders are parked for want of room; and whether the Worker
+/// sleeps though requests wait. An address of
 /// user space that is a multiple of 16 leaves the bits for the rest.
 class MailboxHead {
  public:
@@ -26,9 +27,11 @@ class MailboxHead {
 
   constexpr std::uint64_t word() const noexcept { return word_; }
   /// The units taken. A mailbox at which senders are parked looks full, so that nobody overtakes them.
-  constexpr std::uint32_t taken() const noexcept { return static_cast<std::uint32_t>(word_ & low_mask); }
+  constexpr std::uint32_t taken() const noexcept { return static_cast<std::uint32_t>(word_ & (parked_bit | units_mask)); }
   constexpr std::uint32_t units() const noexcept { return static_cast<std::uint32_t>(word_ & units_mask); }
   constexpr bool parked() const noexcept { return (word_ & parked_bit) != 0; }
+  /// A Worker that could not begin a request: it is woken by what is none.
+  constexpr bool is_asleep() const noexcept { return (word_ & asleep_bit) != 0 && !is_closed(); }
   constexpr bool is_closed() const noexcept { return pointer() == closed_mark; }
   constexpr bool is_idle() const noexcept { return pointer() == idle_mark; }
   /// Nothing has arrived, and the Worker is awake.
@@ -44,7 +47,10 @@ class MailboxHead {
     return MailboxHead{reinterpret_cast<std::uintptr_t>(newest) << pointer_shift | (word_ & low_mask)};  // NOLINT
   }
   constexpr MailboxHead as_idle() const noexcept { return MailboxHead{idle_mark << pointer_shift | (word_ & low_mask)}; }
-  constexpr MailboxHead as_awake() const noexcept { return MailboxHead{word_ & low_mask}; }
+  constexpr MailboxHead as_awake() const noexcept { return MailboxHead{word_ & (parked_bit | units_mask)}; }
+  constexpr MailboxHead as_asleep() const noexcept { return MailboxHead{word_ | asleep_bit}; }
+  /// What arrived stays, and the Worker looks.
+  constexpr MailboxHead woken() const noexcept { return MailboxHead{word_ & ~asleep_bit}; }
   constexpr MailboxHead plus(std::uint32_t units) const noexcept { return MailboxHead{word_ + units}; }
   constexpr MailboxHead minus(std::uint32_t units) const noexcept { return MailboxHead{word_ - units}; }
   constexpr MailboxHead with_parked(bool on) const noexcept { return MailboxHead{on ? word_ | parked_bit : word_ & ~parked_bit}; }
@@ -60,7 +66,8 @@ class MailboxHead {
   static_assert(alignof(Envelope) >= 1U << spare_low_bits);
   static constexpr std::uint64_t low_mask = (std::uint64_t{1} << (pointer_shift + spare_low_bits)) - 1;
   static constexpr std::uint64_t parked_bit = (low_mask + 1) / 2;
-  static constexpr std::uint64_t units_mask = parked_bit - 1;
+  static constexpr std::uint64_t asleep_bit = parked_bit / 2;
+  static constexpr std::uint64_t units_mask = asleep_bit - 1;
   static_assert(mailbox_units_max < units_mask && sizeof(std::uintptr_t) == sizeof(std::uint64_t));
   static constexpr std::uint64_t idle_mark = 1U << spare_low_bits;
   static constexpr std::uint64_t closed_mark = 2U << spare_low_bits;

@@ -83,7 +83,7 @@ constexpr std::array table{
                                           "Threads that run Workers in each Env; auto: max(1, cores / Envs on this host)."),
     key<limits, &L::request_timeout>("limits.request_timeout", Kind::duration, ms, 8'760 * h,
                                      "Deadline of a call that sets none; then it ends with Timeout."),
-    key<limits, &L::mailbox>("limits.mailbox", Kind::count, 1, 500'000,
+    key<limits, &L::mailbox>("limits.mailbox", Kind::count, 1, 250'000,
                              "Requests that wait at one Worker whose class says nothing else; then its overflow answer holds."),
     key<limits, &L::mailbox_bytes>("limits.mailbox_bytes", Kind::bytes, 64 * kib, 16 * gib,
                                    "Memory of these requests, about; a large one counts as several of limits.mailbox."),

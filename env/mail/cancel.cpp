@@ -58,9 +58,7 @@ void end_cancelled(Cell& cell, Request& request) {
   cell.closed(request);
   if (request.method != nullptr && ran != Ran::no) hint(request.sent_to);
   request.end_early(mail::cancelled(request, ran));  // whoever waits goes on, and may free it, unless it was withdrawn
-  if (!withdrawn) return;
-  request.kind = EnvelopeKind::answer;
-  request.arrive(cell);
+  if (withdrawn) mail::bring_home(cell, request);
 }
 
 /// What the code of a request waits for, if it waits.

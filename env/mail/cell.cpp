@@ -70,7 +70,8 @@ bool Cell::go_idle() noexcept {
   if (head.parked()) return mail::admit_or_go_idle(*this);
   auto const given = std::exchange(room_back, 0);  // before the cell is somebody else's
   auto word = head.word();
-  if (inbox.compare_exchange_strong(word, head.minus(given).as_idle().word(), std::memory_order_acq_rel,
+  auto const room = head.minus(given);
+  if (inbox.compare_exchange_strong(word, (can_begin() ? room.as_idle() : room.as_asleep()).word(), std::memory_order_acq_rel,
                                     std::memory_order_relaxed))
     return true;
   room_back = given;
@@ -195,10 +196,7 @@ void Cell::end_call(Request& request) {
     bool const not_begun = request.give_up();
     request.end_early(not_begun ? mail::not_begun_in_time(request, request.sent_to) : mail::timed_out(request));
   }
-  if (withdrawn) {
-    request.kind = EnvelopeKind::answer;
-    request.arrive(*this);
-  }
+  if (withdrawn) mail::bring_home(*this, request);
   settle();
 }
 

@@ -235,7 +235,8 @@ bool admit_or_go_idle(Cell& cell) noexcept {
   auto& table = table_of(cell);
   std::lock_guard const lock{table.mutex};
   if (admit_some(cell, table, later) != 0) return false;
-  return update(cell, [](MailboxHead head) { return head.is_empty() ? head.as_idle() : head; }).is_empty();
+  auto const idle = [&](MailboxHead head) { return cell.can_begin() ? head.as_idle() : head.as_asleep(); };
+  return update(cell, [&](MailboxHead head) { return head.is_empty() ? idle(head) : head; }).is_empty();
 }
 
 bool withdraw(Request& request) noexcept {
@@ -250,6 +251,11 @@ bool withdraw(Request& request) noexcept {
   table.lobbies.erase(found);
   if (!drops_oldest(*cell)) update(*cell, [](MailboxHead head) { return head.is_closed() ? head : head.with_parked(false); });
   return true;
+}
+
+void bring_home(Cell& sender, Request& request) {
+  request.kind = detail::EnvelopeKind::answer;
+  request.arrive(sender);
 }
 
 void close_lobby(Cell& cell) noexcept {

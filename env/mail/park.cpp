@@ -29,11 +29,12 @@ void sleep_while_unsignalled(Cell& cell, std::int64_t until_ns) {
           until_ns == never_ns ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
 }
 
-/// Takes the mailbox back that has gone idle. False: somebody has put something in.
+/// Takes the mailbox back. False: somebody has put something in that is no request.
 bool stop_waiting(Cell& cell) noexcept {
   auto word = cell.inbox.load(std::memory_order_acquire);
-  MailboxHead const head{word};
-  return head.is_idle() && cell.inbox.compare_exchange_strong(word, head.as_awake().word(), std::memory_order_acq_rel);
+  while (MailboxHead{word}.is_asleep())
+    if (cell.inbox.compare_exchange_weak(word, MailboxHead{word}.woken().word(), std::memory_order_acq_rel)) return true;
+  return false;
 }
 
 }  // namespace
@@ -43,7 +44,7 @@ void park(Cell& cell, std::int64_t until_ns) {
   cell.wakes.store(Wakes::thread, std::memory_order_relaxed);
   auto word = cell.inbox.load(std::memory_order_acquire);
   if (MailboxHead const head{word};
-      head.is_empty() && cell.inbox.compare_exchange_strong(word, head.as_idle().word(), std::memory_order_acq_rel)) {
+      head.is_empty() && cell.inbox.compare_exchange_strong(word, head.as_asleep().word(), std::memory_order_acq_rel)) {
     while (cell.signal.load(std::memory_order_acquire) == 0) {
       sleep_while_unsignalled(cell, until_ns);
       if (cell.signal.load(std::memory_order_acquire) != 0 || detail::now_ns() < until_ns) continue;

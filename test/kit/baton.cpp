@@ -293,7 +293,7 @@ void Baton::sleep(detail::Cell& cell, std::int64_t until_ns) {
     wait_until([&cell] { return cell.signal.load(std::memory_order_acquire) != 0; }, until_ns, &cell);
   } catch (Stuck const&) {
     detail::MailboxHead const idle{cell.inbox.load(std::memory_order_relaxed)};
-    cell.inbox.store(idle.as_awake().word(), std::memory_order_relaxed);
+    cell.inbox.store(idle.woken().word(), std::memory_order_relaxed);
     cell.wakes.store(detail::Wakes::scheduler, std::memory_order_relaxed);
     throw;
   }

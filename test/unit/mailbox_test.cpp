@@ -57,6 +57,11 @@ TEST_CASE("the word of a mailbox keeps its parts apart") {
   CHECK(filled.units() == 7);
   CHECK(filled.parked());
   CHECK(filled.taken() > corps::detail::mailbox_units_max);
+  CHECK(filled.as_asleep().is_asleep());
+  CHECK(filled.as_asleep().taken() == filled.taken());
+  CHECK(filled.as_asleep().woken().word() == filled.word());
+  CHECK(filled.as_asleep().as_awake().word() == filled.as_awake().word());
+  CHECK_FALSE(MailboxHead::closed().is_asleep());
   CHECK(filled.as_idle().is_idle());
   CHECK(filled.as_idle().newest() == nullptr);
   CHECK(filled.as_idle().units() == 7);

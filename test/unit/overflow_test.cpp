@@ -44,11 +44,13 @@ class Refuser : public Box {
   static constexpr std::uint32_t corps_mailbox = 4;
 };
 
+// [overflow]
 class Dropper : public Box {
  public:
   static constexpr auto corps_overflow = corps::Overflow::drop_oldest;
   static constexpr std::uint32_t corps_mailbox = 3;
 };
+// [/overflow]
 
 class Sender : public corps::Conc {
  public:
@@ -253,6 +255,23 @@ TEST_CASE("a call whose deadline passes while it waits for room is taken out, an
   (void)box.release();
   CHECK(queued.get() == 1);
   CHECK(box.name.call<&Box::note>(0, 2).get() == 2);
+}
+
+TEST_CASE("a call that is cancelled while it waits for room is taken out, and surely not run") {
+  Running corps({"limits.mailbox=1", "limits.open_calls_per_worker=4"});
+  Held<> box;
+  auto queued = box.name.call<&Box::note>(0, 0);
+  for (int i = 0; i < 10; ++i) {  // it does not stay open either
+    auto call = box.name.call<&Box::note>(0, 1);
+    CHECK(parked(box.name.address()) == 1);
+    call.cancel();
+    CHECK(parked(box.name.address()) == 0);
+    auto const error = error_of(std::move(call));
+    CHECK(error.code == Errc::cancelled);
+    CHECK(error.ran == Ran::no);
+  }
+  CHECK(box.release().size() == 1);
+  CHECK(queued.get() == 1);
 }
 
 TEST_CASE("a sender that ends takes back what waits for room") {

@@ -33,6 +33,9 @@ bool admit_or_go_idle(detail::Cell& cell) noexcept;
 /// Takes a request out that was parked at `target` and has not been admitted. False: it has, or has ended. For the sender.
 bool withdraw(detail::Request& request) noexcept;
 
+/// Counts a withdrawn call that has been ended early as answered. For the sender, in its own turn.
+void bring_home(detail::Cell& sender, detail::Request& request);
+
 /// Ends all that are parked at a mailbox that has just been closed.
 void close_lobby(detail::Cell& cell) noexcept;
 
