@@ -52,7 +52,9 @@ struct alignas(64) Cell {
   alignas(8) std::byte sched_slot[8];  // NOLINT: the scheduler's job lives here, and finds its cell by being its first member
 
   // --- any thread ---------------------------------------------------------------------------------------------
-  /// Queues a request unless the mailbox is closed or has no room; then the caller keeps it.
+  /// Queues a request unless the mailbox is closed or has no room; then the caller keeps it. One that nobody waits for does
+  /// not wake a Worker that can begin none.
+  template <bool awaited = true>
   Pushed push_request(Envelope* request) noexcept {
     auto const max = mailbox_max.load(std::memory_order_relaxed);
     auto word = inbox.load(std::memory_order_acquire);
@@ -61,9 +63,10 @@ struct alignas(64) Cell {
       if (head.taken() + request->weight > max) [[unlikely]]
         return head.is_closed() || max == 0 ? Pushed::closed : Pushed::full;
       request->next = head.newest();
-      if (inbox.compare_exchange_weak(word, head.plus(request->weight).with(request).word(), std::memory_order_acq_rel,
-                                      std::memory_order_acquire)) {
-        if (head.is_idle()) wake();
+      auto filled = head.plus(request->weight).with(request);
+      if constexpr (awaited) filled = filled.woken();
+      if (inbox.compare_exchange_weak(word, filled.word(), std::memory_order_acq_rel, std::memory_order_acquire)) {
+        if (head.is_idle() || (awaited && head.is_asleep())) wake();
         return Pushed::ok;
       }
     }

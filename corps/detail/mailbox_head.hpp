@@ -30,7 +30,7 @@ class MailboxHead {
   constexpr std::uint32_t taken() const noexcept { return static_cast<std::uint32_t>(word_ & (parked_bit | units_mask)); }
   constexpr std::uint32_t units() const noexcept { return static_cast<std::uint32_t>(word_ & units_mask); }
   constexpr bool parked() const noexcept { return (word_ & parked_bit) != 0; }
-  /// A Worker that could not begin a request: it is woken by what is none.
+  /// The Worker can begin no request, and sleeps: it need not be woken for one that nobody waits for.
   constexpr bool is_asleep() const noexcept { return (word_ & asleep_bit) != 0 && !is_closed(); }
   constexpr bool is_closed() const noexcept { return pointer() == closed_mark; }
   constexpr bool is_idle() const noexcept { return pointer() == idle_mark; }

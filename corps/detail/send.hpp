@@ -89,7 +89,7 @@ inline Request* send_one_way(std::unique_ptr<Request> request, ConcAddr to, Cell
   }
   if (cell == nullptr) cell = find(to.conc);
   auto* const left = request.release();
-  if (cell != nullptr && cell->push_request(left) == Pushed::ok) [[likely]]
+  if (cell != nullptr && cell->push_request<false>(left) == Pushed::ok) [[likely]]
     return nullptr;
   return no_room(*left, limit_ns);
 }

@@ -199,7 +199,7 @@ Entered enter(Cell& cell, Request& request) noexcept {
       } else if (!head.parked() && head.units() + request.weight <= max && !request.stands_for_tell) {
         entered = Entered::sent;
         request.next = head.newest();
-        return head.plus(request.weight).with(&request);
+        return head.plus(request.weight).with(&request).woken();
       } else if (policy == Overflow::refuse) {
         entered = Entered::full;
       } else {
@@ -215,7 +215,7 @@ Entered enter(Cell& cell, Request& request) noexcept {
       lines.add(sender_of(cell, request), request);
       if (wake) wake = update(cell, [](MailboxHead head) { return head.is_idle() ? head.as_awake() : head; }).is_idle();
     } else if (entered == Entered::sent) {
-      wake = before.is_idle();
+      wake = before.is_idle() || before.is_asleep();
     }
   }
   if (wake) cell.wake();

@@ -70,7 +70,7 @@ Request* no_room(Request& tell, std::int64_t limit_ns) noexcept {
 Request* wait_for_room(Request& tell, std::int64_t limit_ns) {
   auto const to = tell.sent_to;
   auto* const cell = find(to.conc);
-  if (cell != nullptr && cell->push_request(&tell) == Pushed::ok) return nullptr;
+  if (cell != nullptr && cell->push_request<false>(&tell) == Pushed::ok) return nullptr;
   (void)self();  // before the tell is taken over: an ending thread has no port
   auto* const ticket = std::make_unique<mail::Ticket>(std::unique_ptr<Request>{&tell}).release();
   if (!open_call(*ticket, to, limit_ns)) return ticket;

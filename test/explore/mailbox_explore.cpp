@@ -352,8 +352,7 @@ void park_and_take() {
   for (;;) {
     time_is_over[the().current()] = false;
     corps::mail::park(cell, until_ns);
-    if (cell.signal.now() != 0 && cell.inbox.now() == MailboxHead::idle().word())
-      the().fail("it woke, and left the mailbox idle");
+    if (cell.signal.now() != 0 && MailboxHead{cell.inbox.now()}.is_asleep()) the().fail("it woke, and left the mailbox asleep");
     while (auto* const envelope = cell.take_arrived()) seen.add(envelope);
   }
 }

@@ -97,6 +97,28 @@ TEST_CASE("room is what the requests that were not begun have left") {
   CHECK(cell.head().units() == 0);
 }
 
+TEST_CASE("a Worker that can begin nothing sleeps on when it is told, and not when it is called") {
+  OpenCell cell{10};
+  cell->busy = 1;
+  CHECK(cell->take() == nullptr);
+  CHECK(cell.head().is_asleep());
+  Letter letters[2];
+  CHECK(cell->push_request<false>(&letters[0]) == Pushed::ok);
+  CHECK(cell.head().is_asleep());
+  CHECK(cell->push_request(&letters[1]) == Pushed::ok);
+  CHECK_FALSE(cell.head().is_asleep());
+  CHECK(cell->take() == nullptr);
+  Letter control{EnvelopeKind::control};
+  CHECK(cell->push(&control));
+  CHECK_FALSE(cell.head().is_asleep());
+  CHECK(cell->take() == &control);
+  cell->busy = 0;
+  CHECK(cell->take() == &letters[0]);
+  CHECK(cell->take() == &letters[1]);
+  CHECK(cell->take() == nullptr);
+  CHECK(cell.head().is_idle());
+}
+
 TEST_CASE("many senders never put in more than there is room, and none of it is lost") {
   constexpr std::uint32_t room = 100;
   constexpr int senders = 4;
