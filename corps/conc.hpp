@@ -18,9 +18,17 @@ struct Cell;
 struct ConcAccess;
 }  // namespace detail
 
+/// Some methods of a class: `static constexpr auto corps_interleaved_methods = corps::methods<&T::status>;`
+template <auto... M>
+struct Methods {};
+template <auto... M>
+inline constexpr Methods<M...> methods{};
+
 /// Base of every persistent concurrent object. Its methods run one request at a time, across their awaits too, each in
 /// a turn of its own on some thread of its Env; so its members need no lock. A class that declares
-/// `static constexpr bool corps_interleaved = true` begins requests while others wait.
+/// `static constexpr bool corps_interleaved = true` begins requests while others wait; with `corps_interleaved_methods` only
+/// those for some methods, which then overtake what has not begun. One that declares `static constexpr bool corps_receives =
+/// true` serves what its `on_main` receives: see corps/receive.hpp.
 ///
 /// Objects are made by `corps::create`, on the Env's threads, and end by `corps::exit` or with their Env. What the
 /// constructor throws ends the creation. The destructor runs after the suspended methods of the object were destroyed.
@@ -51,14 +59,15 @@ class Conc {
   /// requests that end with the object. In a turn of the object; must not wait.
   virtual void on_reply(Incoming const& request, ErrorInfo const* error) noexcept;
 
+  /// The object's own activity: begun after on_start, it goes on beside the requests, each at the other's awaits. If it throws,
+  /// that is logged and the object ends.
+  virtual Task<> on_main();
+
  protected:
   Conc();
 
   /// Runs before the first request is served. If it throws, the object ends and its creation with it.
   virtual Task<> on_start();
-  /// The object's own activity: begun after on_start, it goes on beside the requests, each at the other's awaits. If it throws,
-  /// that is logged and the object ends.
-  virtual Task<> on_main();
   /// The last turn, just before the destructor: for what needs a whole object. Must not wait.
   virtual void on_exit() noexcept {}
 

@@ -9,6 +9,7 @@
 #include "corps/detail/envelope.hpp"
 #include "corps/detail/envelope_queue.hpp"
 #include "corps/detail/mailbox_head.hpp"
+#include "corps/detail/registry.hpp"
 #include "corps/fwd.hpp"
 #include "corps/overflow.hpp"
 
@@ -117,7 +118,9 @@ struct alignas(64) Cell {
   void look() noexcept;
   /// Frees the answers that have arrived and that nobody waits for any more.
   void free_dropped() noexcept;
-  bool can_begin() const noexcept { return busy == 0 || (interleaved && !constructing); }
+  bool can_begin() const noexcept {
+    return busy == 0 || (interleaved && !constructing) || ((hooks & hook_selects) != 0 && finds_request());
+  }
   /// Brings the Worker's clock up to date, to 0.1 ms.
   std::int64_t recent_ns() noexcept {
     auto const recent = recent_now_ns();
@@ -145,6 +148,12 @@ struct alignas(64) Cell {
  private:
   WorkerExtra* extra_ = nullptr;
 
+  /// Whether one of the requests that wait may begin though the Worker is busy; see env/mail/select.cpp.
+  bool finds_request() const noexcept;
+  /// The next request to be popped is that one, if the Worker is busy.
+  void bring_forward_found() noexcept;
+  /// Has the deadline clock tell when the first of these requests is late.
+  void watch_deadlines(Envelope const* arrived) noexcept;
   Envelope* pop_request() noexcept;
   bool go_idle() noexcept;
   std::uint32_t weight_if_next(Envelope const* newest) const noexcept;

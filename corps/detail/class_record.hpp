@@ -7,6 +7,7 @@
 #include "corps/detail/mailbox_head.hpp"
 #include "corps/detail/registry.hpp"
 #include "corps/detail/type_name.hpp"
+#include "corps/incoming.hpp"
 
 namespace corps::detail {
 
@@ -52,6 +53,30 @@ constexpr std::uint32_t declared_mailbox() {
   }
 }
 
+template <class C>
+constexpr bool declared_receives() {
+  if constexpr (requires { C::corps_receives; })
+    return C::corps_receives;
+  else
+    return false;
+}
+
+template <class C, auto... M>
+constexpr auto among_methods(Methods<M...>) -> bool (*)(MethodRecord const&) noexcept {
+  static_assert((std::is_base_of_v<typename MethodTraits<M>::Class, C> && ...),
+                "corps: corps_interleaved_methods names a method that the class does not have");
+  return [](MethodRecord const& method) noexcept { return (match_of<M>()(method) || ...); };
+}
+template <class C>
+constexpr auto interleaved_methods() -> bool (*)(MethodRecord const&) noexcept {
+  if constexpr (requires { C::corps_interleaved_methods; }) {
+    static_assert(!declared_interleaved<C>(), "corps: a class that is interleaved as a whole has no corps_interleaved_methods");
+    return among_methods<C>(C::corps_interleaved_methods);
+  } else {
+    return nullptr;
+  }
+}
+
 /// The hooks that a class overrides, itself or in a base of its own: what it merely inherits from Conc has the type that says so.
 template <class C>
 constexpr std::uint8_t overridden_hooks() {
@@ -59,7 +84,22 @@ constexpr std::uint8_t overridden_hooks() {
   constexpr bool reply = requires {
     requires std::is_same_v<decltype(&C::on_reply), void (Conc::*)(Incoming const&, ErrorInfo const*) noexcept>;
   };
-  return static_cast<std::uint8_t>((request ? 0U : hook_request) | (reply ? 0U : hook_reply));
+  constexpr bool receives = declared_receives<C>();
+  if constexpr (receives) {
+    static_assert(!declared_interleaved<C>(), "corps: a class receives by itself, or is interleaved, but not both");
+    static_assert(
+        !requires {
+          requires std::is_same_v < decltype(&C::on_main), Task<>(Conc::*)
+          () > ;
+        },
+        "corps: a class that declares corps_receives overrides on_main, which receives its requests");
+  }
+  constexpr bool selects = receives || interleaved_methods<C>() != nullptr;
+  static_assert(
+      !selects || declared_overflow<C>() != Overflow::drop_oldest,
+      "corps: a class that receives by itself, or interleaves some methods, cannot drop the oldest request when it is full");
+  return static_cast<std::uint8_t>((request ? 0U : hook_request) | (reply ? 0U : hook_reply) | (selects ? hook_selects : 0U) |
+                                   (receives ? hook_receives : 0U));
 }
 
 template <class C>
@@ -69,7 +109,8 @@ inline ClassRecord const class_record{.name = class_name<C>(),
                                       .offers = offered_functions<C>(),
                                       .overflow = declared_overflow<C>(),
                                       .mailbox = declared_mailbox<C>(),
-                                      .hooks = overridden_hooks<C>()};
+                                      .hooks = overridden_hooks<C>(),
+                                      .interleaves = interleaved_methods<C>()};
 
 /// Throws NotRun, an AttributeError: the target is of another class than the Name said.
 [[noreturn]] void wrong_class(Cell const& cell, MethodRecord const& method);

@@ -30,6 +30,25 @@ class EnvelopeQueue {
     first->next = nullptr;
     return first;
   }
+  void push_front(Envelope* envelope) noexcept {
+    if (last_ == nullptr) return append(envelope, envelope);
+    envelope->next = last_->next;
+    last_->next = envelope;
+  }
+  /// The one after `before`, or the oldest if that is null; null if there is none.
+  Envelope* after(Envelope const* before) const noexcept {
+    if (last_ == nullptr || before == last_) return nullptr;
+    return before == nullptr ? last_->next : before->next;
+  }
+  /// Takes it out. Only if there is one.
+  Envelope* take_after(Envelope* before) noexcept {
+    if (before == nullptr) return pop_front();
+    auto* const taken = before->next;
+    before->next = taken->next;
+    if (taken == last_) last_ = before;
+    taken->next = nullptr;
+    return taken;
+  }
   /// All of them, oldest first, ended by null; null if there is none.
   Envelope* take_all() noexcept {
     if (last_ == nullptr) return nullptr;

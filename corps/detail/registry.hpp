@@ -20,8 +20,10 @@ namespace corps::detail {
 struct MethodRecord;
 struct Request;
 
-inline constexpr std::uint8_t hook_request = 1;  // on_request
-inline constexpr std::uint8_t hook_reply = 2;    // on_reply
+inline constexpr std::uint8_t hook_request = 1;   // on_request
+inline constexpr std::uint8_t hook_reply = 2;     // on_reply
+inline constexpr std::uint8_t hook_selects = 4;   // some requests may begin though the object is busy
+inline constexpr std::uint8_t hook_receives = 8;  // its main loop says which
 
 /// A class whose objects live in this program. One object of this type a class, for the life of the program.
 struct ClassRecord {
@@ -33,6 +35,8 @@ struct ClassRecord {
   Overflow overflow = Overflow::wait;
   std::uint32_t mailbox = 0;  // units of room at each object; 0: by limits.mailbox
   std::uint8_t hooks = 0;     // that the class has: bits, above
+  /// Whether it begins requests for this method while others wait; null: for none, or for all.
+  bool (*interleaves)(MethodRecord const& method) noexcept = nullptr;
 };
 
 /// A method (or the reading or writing of a member, or a way to construct a class) that requests can name. One object

@@ -58,6 +58,8 @@ Envelope* Cell::take_arrived() noexcept {
 /// Room is given back when the Worker looks into its inbox; within a long batch, a sixteenth of the mailbox at a time.
 Envelope* Cell::pop_request() noexcept {
   request_next = false;
+  if ((hooks & hook_selects) != 0) [[unlikely]]
+    bring_forward_found();
   auto* const request = requests.pop_front();
   room_back += request->weight;
   if (room_back * 16 >= mailbox_max.load(std::memory_order_relaxed)) look();
@@ -133,6 +135,8 @@ void Cell::look() noexcept {
   controls_arrived.append_to(controls);
   answers_arrived.append_to(answers);
   requests_arrived.append_to(requests);
+  if ((hooks & hook_selects) != 0 && requests_arrived.last != nullptr) [[unlikely]]
+    watch_deadlines(requests_arrived.first);
   if (head.parked()) mail::admit(*this);
   if (requests_arrived.last != nullptr && !can_begin() && armed_ns - now_ns > mail::look_within_ns) mail::look_soon(*this);
 }

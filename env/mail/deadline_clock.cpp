@@ -9,6 +9,7 @@
 #include "corps/detail/runtime.hpp"
 #include "env/host/internal/cores.hpp"
 #include "env/mail/internal/call_cycle.hpp"
+#include "env/mail/internal/select.hpp"
 #include "env/mail/internal/worker_extra.hpp"
 #include "env/sched/internal/simulation.hpp"
 
@@ -254,6 +255,7 @@ void Tick::arrive(Cell& cell) {
   on_its_way.store(false, std::memory_order_release);
   cell.armed_ns = never_ns;
   if (auto const earliest = cell.end_overdue(now_ns()); earliest != never_ns) arm(cell, earliest);
+  if ((cell.hooks & hook_selects) != 0) mail::end_late_requests(cell);
   mail::look_for_cycles(cell);
 }
 

@@ -10,6 +10,7 @@
 #include "corps/detail/thrown.hpp"
 #include "corps/error.hpp"
 #include "corps/incoming.hpp"
+#include "env/mail/internal/select.hpp"
 
 namespace corps::mail {
 namespace {
@@ -38,9 +39,10 @@ ErrorInfo refusal(Cell const& cell, Request const& request, std::exception_ptr c
 }  // namespace
 
 bool before_request(Cell& cell, Request& request) noexcept {
-  if ((cell.hooks & detail::hook_request) == 0 || request.method->constructs != nullptr) return true;
+  if (request.method->constructs != nullptr) return true;
   try {
-    cell.object->on_request(Incoming{&request});
+    if ((cell.hooks & detail::hook_request) != 0) cell.object->on_request(Incoming{&request});
+    if ((cell.hooks & detail::hook_receives) != 0) begins(cell, request);
     return true;
   } catch (...) {
     request.give_back(refusal(cell, request, std::current_exception()));
@@ -48,9 +50,10 @@ bool before_request(Cell& cell, Request& request) noexcept {
   }
 }
 
-void after_request(Cell& cell, Request const& request) noexcept {
-  if ((cell.hooks & detail::hook_reply) == 0 || request.method == nullptr || request.method->constructs != nullptr) return;
-  cell.object->on_reply(Incoming{&request}, request.error.get());
+Receiving* after_request(Cell& cell, Request const& request) noexcept {
+  if (request.method == nullptr || request.method->constructs != nullptr) return nullptr;
+  if ((cell.hooks & detail::hook_reply) != 0) cell.object->on_reply(Incoming{&request}, request.error.get());
+  return (cell.hooks & detail::hook_receives) != 0 ? ends(cell, request) : nullptr;
 }
 
 }  // namespace corps::mail

@@ -14,6 +14,7 @@
 #include "env/mail/internal/dead_letters.hpp"
 #include "env/mail/internal/errors.hpp"
 #include "env/mail/internal/hooks.hpp"
+#include "env/mail/internal/select.hpp"
 #include "env/mail/internal/workers.hpp"
 
 namespace corps::detail {
@@ -76,10 +77,13 @@ void Request::fail_with_current_exception() noexcept {
 }
 
 void Request::finish() noexcept {
+  mail::Receiving* received = nullptr;
   if (server != nullptr && server->hooks != 0) [[unlikely]]
-    mail::after_request(*server, *this);
+    received = mail::after_request(*server, *this);
   leave_server();
   go_home();
+  if (received != nullptr) [[unlikely]]
+    received->finish();  // this request is gone; the main loop goes on
 }
 
 void Request::pass_on() noexcept {

@@ -162,6 +162,7 @@ void open_cell(Request& construct, ClassRecord const& cls, WorkerInfo info, Conc
   cell.cls = &cls;
   cell.interleaved = cls.interleaved;
   cell.hooks = cls.hooks;
+  if ((cls.hooks & detail::hook_selects) != 0) (void)cell.extra();
   cell.constructing = true;
   cell.mgr_env = info.mgr.env;
   cell.mgr_conc = info.mgr.conc;

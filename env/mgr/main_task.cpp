@@ -14,6 +14,7 @@
 #include "env/host/internal/clock.hpp"
 #include "env/host/internal/log.hpp"
 #include "env/mail/internal/errors.hpp"
+#include "env/mail/internal/select.hpp"
 #include "env/net/internal/log_limiter.hpp"
 
 namespace corps::detail {
@@ -40,6 +41,7 @@ Task<void> run_main(Task<void> main, Cell* cell) {
                                               say(describe_thrown(failure))));
     cell->exiting = true;
   }
+  if ((cell->hooks & hook_receives) != 0) cell->exiting = true;  // nobody receives any more
   if (is_front(*cell)) stop_corps(failure ? 1 : 0);
 }
 
@@ -47,6 +49,7 @@ Task<void> run_main(Task<void> main, Cell* cell) {
 
 void begin_main(Cell& cell, Task<> main) {
   if (!main.valid()) return;
+  mail::main_begins(cell);
   auto const context = std::exchange(cell.context, CallContext{});  // it outlives the request that made the object
   (void)spawn(run_main(std::move(main), &cell));
   cell.context = context;

@@ -32,6 +32,10 @@ class ExamplesTest(kit.TestCase):
         with open(kit.source("examples/hello/hello.cpp"), encoding="utf-8") as file:
             self.assertLessEqual(len(file.readlines()), 25, "the first program fits on a card")
 
+    def test_objects_that_receive_by_themselves(self):
+        for name in ("turnstile", "upload"):
+            self.assertEqual(self.run_to_end([example(name)]).stdout_text(), expected(name))
+
     def test_first_corps(self):
         config = kit.source("examples/first_corps/corps.toml")
         for envs in (1, 4):

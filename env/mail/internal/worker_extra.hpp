@@ -6,6 +6,7 @@
 
 #include "corps/detail/cell.hpp"
 #include "corps/detail/envelope.hpp"
+#include "env/mail/internal/select.hpp"
 
 namespace corps::detail {
 
@@ -25,6 +26,7 @@ struct WorkerExtra {
   std::string tag;
   std::int64_t in_clock_ns = never_ns;  // the deadline clock's own note of its entry, under its mutex
   Tick tick;
+  mail::Selection selection;
 };
 
 }  // namespace corps::detail
