@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -48,6 +49,15 @@ class Conc {
   std::string const& my_tag() const noexcept;
   /// The Worker that created this one and answers for it.
   ConcAddr my_mgr() const noexcept;
+  /// The Conc that fronts the Corps: `Name<App>{my_corps()}`.
+  ConcAddr my_corps() const noexcept { return {0, corps_front_id}; }
+  /// The name of the machine.
+  std::string const& my_host() const;
+  // What the object knows of the request that it serves, as `this_request()` says (corps/incoming.hpp); in `on_main` and spawned
+  // Tasks there is none: no caller (conc none), an empty name, `max()`.
+  ConcAddr my_caller() const noexcept;
+  std::string_view my_method() const noexcept;
+  std::chrono::steady_clock::time_point my_deadline() const noexcept;
   /// What the application was started with.
   Config const& my_config() const noexcept;
 

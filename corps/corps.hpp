@@ -9,6 +9,7 @@
 #include "corps/combine.hpp"    // IWYU pragma: export
 #include "corps/conc.hpp"       // IWYU pragma: export
 #include "corps/config.hpp"     // IWYU pragma: export
+#include "corps/context.hpp"    // IWYU pragma: export
 #include "corps/create.hpp"     // IWYU pragma: export
 #include "corps/error.hpp"      // IWYU pragma: export
 #include "corps/forward.hpp"    // IWYU pragma: export

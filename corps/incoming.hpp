@@ -67,4 +67,8 @@ class Incoming {
   detail::Request const* request_;
 };
 
+/// The request that the calling method or function serves; false where none is served: in `on_main`, in a spawned Task, on a
+/// plain thread. Not to be kept when the request has ended.
+Incoming this_request() noexcept;
+
 }  // namespace corps

@@ -15,6 +15,10 @@
 
 namespace corps {
 
+struct Context;
+template <class T>
+class NameWith;
+
 /// As the limit of a call: it may take as long as it likes (a call made by a request still ends with that request).
 inline constexpr std::chrono::nanoseconds no_deadline = std::chrono::nanoseconds::max();
 
@@ -174,6 +178,9 @@ class Name : public detail::Callable<T, Name<T>> {
   NameWithin<T> within(std::chrono::nanoseconds limit) const noexcept {
     return NameWithin<T>{detail::Way{address_, cell_, limit.count() < 0 ? 0 : limit.count()}};
   }
+
+  /// The same Worker, with a context for calls: `name.with(context).call<...>(...)`; see corps/context.hpp.
+  NameWith<T> with(Context context) const;
 
   template <class Archive>
   void save(Archive& out) const {

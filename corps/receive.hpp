@@ -2,6 +2,7 @@
 
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "corps/address.hpp"
 #include "corps/conc.hpp"
@@ -56,12 +57,12 @@ class Receive {
   /// Only requests of this Worker or plain thread.
   Receive from(ConcAddr caller) && noexcept {
     from_ = caller;
+    from_anybody_ = false;
     return *this;
   }
   template <class U>
   Receive from(Name<U> const& caller) && noexcept {
-    from_ = caller.address();
-    return *this;
+    return std::move(*this).from(caller.address());
   }
 
   /// Only requests for these methods or data members (read or written), whichever comes first.
@@ -71,15 +72,16 @@ class Receive {
     static_assert((std::is_base_of_v<typename detail::OwnerOf<M>::Class, T> && ...),
                   "corps: the class of this object does not have this method");
     static constexpr detail::MethodMatch wanted[] = {detail::match_of<M>()...};
-    return FutureOf::make(detail::begin_receive(cell_, {wanted, sizeof...(M), from_}));
+    return FutureOf::make(detail::begin_receive(cell_, {wanted, sizeof...(M), from_, from_anybody_}));
   }
   /// Requests for any method.
-  Future<Received> any() && { return FutureOf::make(detail::begin_receive(cell_, {nullptr, 0, from_})); }
+  Future<Received> any() && { return FutureOf::make(detail::begin_receive(cell_, {nullptr, 0, from_, from_anybody_})); }
 
  private:
   using FutureOf = detail::FutureMaker<Received>;
   detail::Cell* cell_;
   ConcAddr from_;
+  bool from_anybody_ = true;
 };
 
 /// Serves one request, the first of those that wait or come which fits: `co_await corps::receive(*this).only<&T::open>()`. It

@@ -121,6 +121,8 @@ struct alignas(64) Cell {
   bool can_begin() const noexcept {
     return busy == 0 || (interleaved && !constructing) || ((hooks & hook_selects) != 0 && finds_request());
   }
+  /// Whether it must look at each request that comes: it may be one that can begin.
+  bool wakes_for_requests() const noexcept { return (hooks & hook_selects) != 0 || can_begin(); }
   /// Brings the Worker's clock up to date, to 0.1 ms.
   std::int64_t recent_ns() noexcept {
     auto const recent = recent_now_ns();

@@ -8,6 +8,7 @@
 
 #include "corps/address.hpp"
 #include "corps/detail/blocks.hpp"
+#include "corps/detail/context_ref.hpp"
 #include "corps/error.hpp"
 
 namespace corps {
@@ -140,6 +141,7 @@ struct Request : Envelope {
   EnvId caller_env = same_env;
   Origin* origin = nullptr;  // set for a request from another Env
   std::uint64_t origin_call = 0;
+  ContextRef shared;  // what corps::context() says at the target; or in a task of a Worker's own
 
   // Caller's side.
   Request* open_prev = nullptr;

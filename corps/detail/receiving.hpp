@@ -18,7 +18,8 @@ namespace corps::detail {
 struct Pattern {
   MethodMatch const* methods;  // null: any
   std::size_t count;
-  ConcAddr from;  // conc none: anybody's
+  ConcAddr from;
+  bool from_anybody;
 
   bool fits(Request const& request) const noexcept;
 };

@@ -34,6 +34,19 @@ inline void deliver(Request& request, Cell* cell, ConcAddr to) noexcept {
 /// A plain thread at its limit: forgets the calls that have ended and whose Futures were dropped. False: none had.
 bool make_room(Cell& caller) noexcept;
 
+/// The context of a plain thread.
+void inherit_own_context(Request& request, Cell const& caller) noexcept;
+
+/// Hands the context on in which the Worker makes a call.
+inline void inherit_context(Request& request, Cell const& caller) noexcept {
+  if (auto const* const by = caller.context.request; by != nullptr) {
+    if (by->shared.get() != nullptr) [[unlikely]]
+      request.shared = by->shared;
+  } else if (caller.extra_if_any() != nullptr) {
+    inherit_own_context(request, caller);
+  }
+}
+
 /// Notes on the caller's side that the request is about to leave. False: it has ended already, and stays.
 inline bool open_call(Request& request, ConcAddr to, std::int64_t limit_ns) {
   auto& caller = self();
@@ -48,6 +61,7 @@ inline bool open_call(Request& request, ConcAddr to, std::int64_t limit_ns) {
   request.caller = &caller;
   request.caller_id = caller.id.load(std::memory_order_relaxed);
   request.caller_context = caller.context;
+  inherit_context(request, caller);
   request.since_ns = now;
   request.target = to.conc;
   request.sent_to = to;
@@ -80,7 +94,10 @@ inline void send(Request& request, ConcAddr to, Cell* cell, std::int64_t limit_n
 /// Sends a request that wants no answer. Gives it back if it did not go, for whoever may wait for room.
 inline Request* send_one_way(std::unique_ptr<Request> request, ConcAddr to, Cell* cell, std::int64_t limit_ns) {
   if (limit_ns != default_limit_ns) request->deadline_ns = deadline_after(now_ns(), limit_ns);
-  if (current_cell != nullptr) request->caller_id = current_cell->id.load(std::memory_order_relaxed);
+  if (auto const* const caller = current_cell; caller != nullptr) {
+    request->caller_id = caller->id.load(std::memory_order_relaxed);
+    inherit_context(*request, *caller);
+  }
   request->target = to.conc;
   request->sent_to = to;
   if (to.env != env_facts.env) {

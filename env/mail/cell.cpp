@@ -73,8 +73,8 @@ bool Cell::go_idle() noexcept {
   auto const given = std::exchange(room_back, 0);  // before the cell is somebody else's
   auto word = head.word();
   auto const room = head.minus(given);
-  if (inbox.compare_exchange_strong(word, (can_begin() ? room.as_idle() : room.as_asleep()).word(), std::memory_order_acq_rel,
-                                    std::memory_order_relaxed))
+  if (inbox.compare_exchange_strong(word, (wakes_for_requests() ? room.as_idle() : room.as_asleep()).word(),
+                                    std::memory_order_acq_rel, std::memory_order_relaxed))
     return true;
   room_back = given;
   return false;

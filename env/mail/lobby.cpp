@@ -235,7 +235,7 @@ bool admit_or_go_idle(Cell& cell) noexcept {
   auto& table = table_of(cell);
   std::lock_guard const lock{table.mutex};
   if (admit_some(cell, table, later) != 0) return false;
-  auto const idle = [&](MailboxHead head) { return cell.can_begin() ? head.as_idle() : head.as_asleep(); };
+  auto const idle = [&](MailboxHead head) { return cell.wakes_for_requests() ? head.as_idle() : head.as_asleep(); };
   return update(cell, [&](MailboxHead head) { return head.is_empty() ? idle(head) : head; }).is_empty();
 }
 

@@ -87,10 +87,13 @@ void Request::finish() noexcept {
 }
 
 void Request::pass_on() noexcept {
+  mail::Receiving* received = nullptr;
   if (server != nullptr && server->hooks != 0) [[unlikely]]
-    mail::after_request(*server, *this);
+    received = mail::after_request(*server, *this);
   leave_server();
   server = nullptr;
+  if (received != nullptr) [[unlikely]]
+    received->finish();
 }
 
 void Request::leave_server() noexcept {
@@ -213,6 +216,7 @@ CallContext adopt(Request& side) {
   side.caller_id = cell.id.load(std::memory_order_relaxed);
   side.server = &cell;
   side.caller_context = cell.context;
+  inherit_context(side, cell);
   side.since_ns = cell.now_ns;
   return std::exchange(cell.context, {cell.context.deadline_ns, &side});
 }

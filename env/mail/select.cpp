@@ -86,7 +86,7 @@ Receiving* ends(Cell& cell, Request const& request) noexcept {
 namespace corps::detail {
 
 bool Pattern::fits(Request const& request) const noexcept {
-  if (from.conc != ConcId::none && Incoming{&request}.caller() != from) return false;
+  if (!from_anybody && Incoming{&request}.caller() != from) return false;
   if (methods == nullptr) return true;
   for (std::size_t i = 0; i < count; ++i)
     if (methods[i](*request.method)) return true;

@@ -196,6 +196,36 @@ TEST_CASE("an object that ends while it receives, and while it serves what it re
   CHECK(corps.stop() == 0);
 }
 
+/// Answers when it is told to, though the request was received long ago.
+class Later : public corps::Conc {
+ public:
+  static constexpr bool corps_receives = true;
+  corps::Later<int> ask() {
+    promise_ = corps::Promise<int>{};
+    return promise_.later();
+  }
+  void answer(int n) { promise_.set_value(n); }
+
+ private:
+  corps::Task<> on_main() override {
+    for (;;) {
+      co_await corps::receive(*this).only<&Later::ask>();
+      co_await corps::receive(*this).only<&Later::answer>();
+    }
+  }
+  corps::Promise<int> promise_;
+};
+
+TEST_CASE("a request that is answered later is received when its method has returned") {
+  Running corps;
+  auto const later = corps::create<Later>(corps::here()).get();
+  for (int i = 0; i < 3; ++i) {
+    auto asked = later.call<&Later::ask>();
+    later.call<&Later::answer>(i).get(patience);
+    CHECK(asked.get(patience) == i);
+  }
+}
+
 /// Some of its methods may begin while others wait.
 class Slow : public corps::Conc {
  public:

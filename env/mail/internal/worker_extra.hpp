@@ -27,6 +27,7 @@ struct WorkerExtra {
   std::int64_t in_clock_ns = never_ns;  // the deadline clock's own note of its entry, under its mutex
   Tick tick;
   mail::Selection selection;
+  ContextRef context;  // of a plain thread
 };
 
 }  // namespace corps::detail
