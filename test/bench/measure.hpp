@@ -139,6 +139,7 @@ inline void one_destroyed() {
 }
 
 // How large the rows of fixed size are, in every language.
+inline constexpr std::uint64_t burst = 500;  // messages that a sender sends before it asks for the sum
 inline constexpr std::uint32_t ring_nodes = 100;
 inline constexpr std::uint32_t fork_parents = 10;
 inline constexpr std::uint32_t fork_children = 10'000;  // of each parent

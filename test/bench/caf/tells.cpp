@@ -29,16 +29,27 @@ class Sender : public caf::event_based_actor {
   Sender(caf::actor_config& config, caf::actor receiver) : event_based_actor(config), receiver_(std::move(receiver)) {}
   caf::behavior make_behavior() override {
     return {[this](caf_bench::go_atom, std::uint64_t tells) {
-      for (; tells > 0; --tells) send(receiver_, std::uint64_t{1});
-      request(receiver_, caf::infinite, caf_bench::get_atom::value).then([](std::uint64_t sum) {
-        sum_seen = std::max(sum, sum_seen.load());
-        if (senders_running.fetch_sub(1) == 1) bench::done.release();
-      });
+      left_ = tells;
+      tell();
     }};
   }
 
  private:
+  void tell() {
+    auto const now = std::min(left_, bench::burst);
+    for (std::uint64_t i = 0; i < now; ++i) send(receiver_, std::uint64_t{1});
+    left_ -= now;
+    request(receiver_, caf::infinite, caf_bench::get_atom::value).then([this](std::uint64_t sum) {
+      if (left_ > 0) return tell();
+      auto seen = sum_seen.load();
+      while (seen < sum && !sum_seen.compare_exchange_weak(seen, sum)) {
+      }
+      if (senders_running.fetch_sub(1) == 1) bench::done.release();
+    });
+  }
+
   caf::actor receiver_;
+  std::uint64_t left_ = 0;
 };
 
 class Counter : public caf::event_based_actor {

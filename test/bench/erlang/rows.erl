@@ -1,6 +1,7 @@
 %% What each row does, as in ours/ and caf/.
 -module(rows).
 -export([run/1]).
+-define(BURST, 500).
 -define(RING_NODES, 100).
 -define(FORK_PARENTS, 10).
 -define(FORK_CHILDREN, 10000).
@@ -124,9 +125,12 @@ receiver(Sum) ->
             receiver(Sum + Number)
     end.
 
+sender(0, _Receiver) -> ok;
 sender(N, Receiver) ->
-    tells(N, Receiver),
-    bench:call(Receiver, sum).
+    Now = min(N, ?BURST),
+    tells(Now, Receiver),
+    bench:call(Receiver, sum),
+    sender(N - Now, Receiver).
 
 tells(0, _Receiver) -> ok;
 tells(N, Receiver) ->

@@ -47,22 +47,26 @@ class Fan : public corps::Conc {
   explicit Fan(std::vector<corps::Name<Leaf>> leaves) : leaves_(std::move(leaves)) {}
 
   corps::Task<> add(std::uint64_t calls) {
-    std::vector<corps::Future<std::uint64_t>> answers;
-    for (std::uint64_t left = calls; left > 0; left -= answers.size()) {
-      answers.clear();
-      for (std::size_t i = 0; i < std::min<std::uint64_t>(left, leaves_.size()); ++i)
-        answers.push_back(leaves_[i].call<&Leaf::add>(std::uint64_t{1}));
-      for (auto& answer : answers) co_await answer;
+    while (calls > 0) {
+      auto const now = std::min<std::uint64_t>(calls, leaves_.size());
+      std::vector<corps::Future<std::uint64_t>> answers;
+      answers.reserve(now);
+      for (std::size_t i = 0; i < now; ++i) answers.push_back(leaves_[i].call<&Leaf::add>(std::uint64_t{1}));
+      auto all = corps::when_all(std::move(answers));
+      auto const sums = co_await all;
+      calls -= sums.size();
     }
   }
 
   corps::Task<> compute(std::uint64_t calls, std::uint64_t rounds) {
-    std::vector<corps::Future<std::uint32_t>> answers;
-    for (std::uint64_t left = calls; left > 0; left -= answers.size()) {
-      answers.clear();
-      for (std::size_t i = 0; i < std::min<std::uint64_t>(left, leaves_.size()); ++i)
-        answers.push_back(leaves_[i].call<&Leaf::compute>(rounds));
-      for (auto& answer : answers) co_await answer;
+    while (calls > 0) {
+      auto const now = std::min<std::uint64_t>(calls, leaves_.size());
+      std::vector<corps::Future<std::uint32_t>> answers;
+      answers.reserve(now);
+      for (std::size_t i = 0; i < now; ++i) answers.push_back(leaves_[i].call<&Leaf::compute>(rounds));
+      auto all = corps::when_all(std::move(answers));
+      auto const ended = co_await all;
+      calls -= ended.size();
     }
   }
 

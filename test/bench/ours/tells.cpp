@@ -1,12 +1,8 @@
 // tell-1-1, tell-8-1, counting, ring
+#include <algorithm>
 #include <vector>
 
 #include "test/bench/ours/rows.hpp"
-
-namespace {
-// What is told too fast is refused: after each burst the sender waits until it has been taken.
-constexpr std::uint64_t burst = 5'000;
-}  // namespace
 
 class Receiver : public corps::Conc {
  public:
@@ -23,10 +19,13 @@ class Sender : public corps::Conc {
   corps::Task<std::uint64_t> run(std::uint64_t tells) {
     std::uint64_t sum = 0;
     while (tells > 0) {
-      auto const now = tells < burst ? tells : burst;
-      for (std::uint64_t i = 0; i < now; ++i) receiver_.tell<&Receiver::take>(std::uint64_t{1});
-      tells -= now;
+      auto const now = std::min(tells, bench::burst);
+      for (std::uint64_t i = 0; i < now; ++i) {
+        auto told = receiver_.tell<&Receiver::take>(std::uint64_t{1});
+        co_await told;  // waits if the mailbox is full
+      }
       sum = co_await receiver_.call<&Receiver::sum>();
+      tells -= now;
     }
     co_return sum;
   }
@@ -45,11 +44,9 @@ class Producer : public corps::Conc {
  public:
   explicit Producer(corps::Name<Counter> counter) : counter_(counter) {}
   corps::Task<std::uint64_t> run(std::uint64_t increments) {
-    while (increments > 0) {
-      auto const now = increments < burst ? increments : burst;
-      for (std::uint64_t i = 0; i < now; ++i) counter_.tell<&Counter::increment>();
-      increments -= now;
-      co_await counter_.get<&Counter::count>();
+    for (; increments > 0; --increments) {
+      auto told = counter_.tell<&Counter::increment>();
+      co_await told;
     }
     co_return co_await counter_.get<&Counter::count>();
   }
