@@ -28,3 +28,4 @@
 #include "corps/task.hpp"       // IWYU pragma: export
 #include "corps/time.hpp"       // IWYU pragma: export
 #include "corps/told.hpp"       // IWYU pragma: export
+#include "corps/watch.hpp"      // IWYU pragma: export

@@ -41,11 +41,4 @@ Future<std::vector<Name<T>>> create(Anywhere place, A&&... args) {
                                       std::tuple<detail::Argument<A>...>(std::forward<A>(args)...)));
 }
 
-/// Asks a Worker to end, after the step it runs: a request that waits at a co_await is destroyed and ends with WorkerLost (maybe
-/// run), one that was not begun ends with WorkerLost too. Does nothing if it is gone. Any thread.
-template <class T>
-void exit(Name<T> const& name) {
-  detail::exit_worker(name.address());
-}
-
 }  // namespace corps

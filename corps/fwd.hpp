@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 /// Names of the language, for headers that only mention them.
 namespace corps {
 
@@ -18,6 +20,8 @@ template <class T>
 class Promise;
 template <class T>
 class Stream;
+
+enum class EndedHow : std::uint8_t;
 
 class Packer;
 class Unpacker;

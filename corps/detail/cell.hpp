@@ -181,6 +181,7 @@ struct alignas(64) Cell {
   std::uint32_t open_calls = 0;
   std::uint32_t busy = 0;
   bool exiting = false;
+  EndedHow how{};               // it ends, once it is exiting
   bool request_next = false;    // it is the turn of a request, not of an answer
   bool constructing = false;    // until on_start has ended
   bool expects_object = false;  // the next Conc that is constructed is this Worker's

@@ -19,6 +19,7 @@
 #include "env/host/internal/log.hpp"
 #include "env/host/internal/parent_watch.hpp"
 #include "env/host/internal/signals.hpp"
+#include "env/mail/internal/workers.hpp"
 #include "env/mgr/internal/env_process.hpp"
 
 namespace corps::startup {
@@ -116,8 +117,7 @@ class OtherEnv {
   }
 
   void on_control(net::Peer const& from, mgr::Control message) {
-    if (auto const* const exit = std::get_if<mgr::ExitOrder>(&message))
-      return detail::exit_worker({info_.identity.self.env, ConcId{exit->conc}});
+    if (auto const* const exit = std::get_if<mgr::ExitOrder>(&message)) return mail::exit_worker(ConcId{exit->conc}, exit->by);
     if (from.env != 0) throw DecodeError{fmt::format("env {} gives an order that only env 0 may give", from.env)};
     if (auto* const table = std::get_if<mgr::Table>(&message)) {
       for (auto const& row : env_.table().replace(std::move(table->rows))) env_.env_ended(row.env, row.gone);

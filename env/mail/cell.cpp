@@ -160,6 +160,7 @@ void Cell::reset() noexcept {
   open_calls = 0;
   busy = 0;
   interleaved = exiting = constructing = expects_object = request_next = false;
+  how = {};
   hooks = 0;
   probing = Probing::no;
   room_back = 0;

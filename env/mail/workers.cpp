@@ -17,6 +17,7 @@
 #include "env/mail/internal/errors.hpp"
 #include "env/mail/internal/lobby.hpp"
 #include "env/mail/internal/slab.hpp"
+#include "env/mail/internal/watchers.hpp"
 #include "env/mail/internal/worker_extra.hpp"
 #include "env/sched/internal/simulation.hpp"
 
@@ -35,16 +36,23 @@ std::condition_variable all_ended;
 
 /// The urgent wish that a Worker ends.
 struct Exit final : Envelope {
-  Exit() : Envelope(EnvelopeKind::control) {}
+  Exit(ConcAddr who, bool env_stops) : Envelope(EnvelopeKind::control), by(who), env_is_stopping(env_stops) {}
   void arrive(Cell& cell) override {
-    cell.exiting = !cell.is_port();  // threads end by themselves
+    if (!cell.is_port() && !std::exchange(cell.exiting, true)) cell.how = how(cell);  // threads end by themselves
     delete this;
   }
   void undeliverable() noexcept override { delete this; }
+  EndedHow how(Cell const& cell) const noexcept {
+    if (env_is_stopping) return EndedHow::env_stopping;
+    if (by == cell.address()) return EndedHow::by_itself;
+    return by.conc != ConcId::none && by == cell.mgr() ? EndedHow::by_mgr : EndedHow::by_other;
+  }
+  ConcAddr by;
+  bool env_is_stopping;
 };
 
-void ask_to_exit(Cell& cell, ConcId id) {
-  auto* exit = new Exit;
+void ask_to_exit(Cell& cell, ConcId id, ConcAddr by, bool env_stops) {
+  auto* exit = new Exit{by, env_stops};
   exit->target = id;
   if (!cell.push(exit)) delete exit;
 }
@@ -105,6 +113,7 @@ void end_worker(Cell& cell) noexcept {
   destroy_running(cell);  // what the destructor may have begun
   forget_deadlines(cell);
   close_mailbox(cell);
+  tell_watchers(cell);
   cell.reset();
   slab().release(cell);
   if (alive.fetch_sub(1, std::memory_order_seq_cst) != 1 || gate_open.load(std::memory_order_seq_cst)) return;
@@ -119,12 +128,12 @@ void exit_all() noexcept {
   slab().for_each([](Cell& cell) {
     if (cell.is_closed()) return;  // a later one is asked by begin_worker
     auto const id = cell.id.load(std::memory_order_acquire);
-    if (id != ConcId::none) ask_to_exit(cell, id);
+    if (id != ConcId::none) ask_to_exit(cell, id, {}, true);
   });
 }
 
-void exit_worker(ConcId id) {
-  if (auto* const cell = detail::find(id)) ask_to_exit(*cell, id);
+void exit_worker(ConcId id, ConcAddr by) {
+  if (auto* const cell = detail::find(id)) ask_to_exit(*cell, id, by, false);
 }
 
 bool wait_until_all_ended(std::chrono::nanoseconds limit) {
@@ -176,8 +185,8 @@ void open_cell(Request& construct, ClassRecord const& cls, WorkerInfo info, Conc
   auto const head =
       MailboxHead::awake().plus(construct.weight).with(&construct).with_parked(cls.overflow == Overflow::drop_oldest);
   cell.inbox.store(head.word(), std::memory_order_seq_cst);
-  schedule(cell);                                                                     // from here on it may end at any time
-  if (!mail::gate_open.load(std::memory_order_seq_cst)) mail::ask_to_exit(cell, id);  // exit_all may not have seen it
+  schedule(cell);  // from here on it may end at any time
+  if (!mail::gate_open.load(std::memory_order_seq_cst)) mail::ask_to_exit(cell, id, {}, true);  // exit_all may not have seen it
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "env/host/internal/random.hpp"
 #include "env/host/internal/signals.hpp"
 #include "env/host/internal/system_error.hpp"
+#include "env/mail/internal/workers.hpp"
 
 namespace corps::mgr {
 namespace {
@@ -176,7 +177,7 @@ void CorpsMgr::on_control(net::Peer const& from, Control message) {
   } else if (auto const* const stop = std::get_if<StopRequest>(&message)) {
     ask_to_stop(stop->exit_code);
   } else if (auto const* const exit = std::get_if<ExitOrder>(&message)) {
-    detail::exit_worker({0, ConcId{exit->conc}});
+    mail::exit_worker(ConcId{exit->conc}, exit->by);
   } else {
     throw DecodeError{fmt::format("an order that env {} may not give to env 0", from.env)};
   }

@@ -176,9 +176,10 @@ void route(std::unique_ptr<Request> request, EnvId env) noexcept {
 }
 
 void exit_worker(ConcAddr address) {
-  if (address.env == env_facts.env) return mail::exit_worker(address.conc);
+  auto const by = current_cell == nullptr ? ConcAddr{} : current_cell->address();
+  if (address.env == env_facts.env) return mail::exit_worker(address.conc, by);
   if (auto* const process = mgr::env_process())
-    process->send(address.env, mgr::ExitOrder{static_cast<std::uint64_t>(address.conc)});
+    process->send(address.env, mgr::ExitOrder{static_cast<std::uint64_t>(address.conc), by});
 }
 
 std::vector<EnvId> live_envs() {

@@ -15,6 +15,7 @@
 #include "env/host/internal/log.hpp"
 #include "env/mail/internal/errors.hpp"
 #include "env/mail/internal/select.hpp"
+#include "env/mail/internal/worker_extra.hpp"
 #include "env/net/internal/log_limiter.hpp"
 
 namespace corps::detail {
@@ -40,6 +41,7 @@ Task<void> run_main(Task<void> main, Cell* cell) {
     host::log(host::Level::error, fmt::format("on_main of {} at {} ended with {}", cell->cls->name, to_string(cell->address()),
                                               say(describe_thrown(failure))));
     cell->exiting = true;
+    cell->extra().failed_with = "on_main ended with " + say(describe_thrown(failure));
   }
   if ((cell->hooks & hook_receives) != 0) cell->exiting = true;  // nobody receives any more
   if (is_front(*cell)) stop_corps(failure ? 1 : 0);

@@ -11,6 +11,7 @@
 #include "corps/detail/send.hpp"
 #include "corps/pack.hpp"
 #include "env/host/internal/log.hpp"
+#include "env/mail/internal/watchers.hpp"
 
 namespace corps::net {
 namespace {
@@ -206,6 +207,7 @@ void Link::on_request(std::span<std::byte const> payload) {
     request->origin = this;
     request->origin_call = head.number;
   }
+  if (method->env_serves != nullptr) return method->env_serves(std::move(request));
   if (method->constructs == nullptr) return detail::deliver(*request.release(), nullptr, {self_, ConcId{head.target}});
   detail::deliver_create(std::move(request));
 }
@@ -321,6 +323,7 @@ bool Link::carrier_down(Connection& connection) {
     how = gone_;
   }
   end_lost(std::move(calls), how);
+  mail::forget_watchers(*this);
   return true;
 }
 

@@ -27,7 +27,8 @@ struct WorkerExtra {
   std::int64_t in_clock_ns = never_ns;  // the deadline clock's own note of its entry, under its mutex
   Tick tick;
   mail::Selection selection;
-  ContextRef context;  // of a plain thread
+  ContextRef context;       // of a plain thread
+  std::string failed_with;  // what ended the Worker, for who watches it
 };
 
 }  // namespace corps::detail

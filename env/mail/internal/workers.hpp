@@ -26,7 +26,7 @@ void open_gate() noexcept;
 void exit_all() noexcept;
 
 /// Asks one Worker of this Env to end, if it is still there.
-void exit_worker(ConcId id);
+void exit_worker(ConcId id, ConcAddr by);
 
 /// Waits, once the gate is closed, until every Worker of this Env has ended; false if the limit came first.
 bool wait_until_all_ended(std::chrono::nanoseconds limit);

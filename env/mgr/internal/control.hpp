@@ -35,9 +35,10 @@ struct StopOrder {
   std::int64_t limit_ns = 0;
 };
 
-/// A Worker of the receiver's is asked to end.
+/// A Worker of the receiver's is asked to end, by another Worker or a thread.
 struct ExitOrder {
   std::uint64_t conc = 0;
+  ConcAddr by;
 };
 
 using Control = std::variant<Ready, Table, TableTaken, StopRequest, StopOrder, ExitOrder>;
