@@ -18,14 +18,23 @@ using detail::MailboxHead;
 using detail::never_ns;
 using detail::Wakes;
 
+/// What Cell::signal says.
+constexpr std::uint32_t awake = 0;
+constexpr std::uint32_t signalled = 1;
+constexpr std::uint32_t asleep = 2;  // whoever signals must wake the thread
+
 /// Futexes and deadlines both count on CLOCK_MONOTONIC.
 void sleep_while_unsignalled(Cell& cell, std::int64_t until_ns) {
   if (sched::simulation != nullptr) return sched::simulation->sleep(cell, until_ns);
   auto& signal = cell.signal;
+  auto expected = awake;
+  if (!signal.compare_exchange_strong(expected, asleep, std::memory_order_acq_rel, std::memory_order_acquire) &&
+      expected == signalled)
+    return;
   static_assert(sizeof(signal) == sizeof(std::uint32_t));
   constexpr std::int64_t ns_per_s = 1'000'000'000;
   timespec const until{until_ns / ns_per_s, until_ns % ns_per_s};
-  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&signal), FUTEX_WAIT_BITSET_PRIVATE, 0,
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&signal), FUTEX_WAIT_BITSET_PRIVATE, asleep,
           until_ns == never_ns ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
 }
 
@@ -40,14 +49,14 @@ bool stop_waiting(Cell& cell) noexcept {
 }  // namespace
 
 void park(Cell& cell, std::int64_t until_ns) {
-  cell.signal.store(0, std::memory_order_relaxed);
+  cell.signal.store(awake, std::memory_order_relaxed);
   cell.wakes.store(Wakes::thread, std::memory_order_relaxed);
   auto word = cell.inbox.load(std::memory_order_acquire);
   if (MailboxHead const head{word};
       head.is_empty() && cell.inbox.compare_exchange_strong(word, head.as_asleep().word(), std::memory_order_acq_rel)) {
-    while (cell.signal.load(std::memory_order_acquire) == 0) {
+    while (cell.signal.load(std::memory_order_acquire) != signalled) {
       sleep_while_unsignalled(cell, until_ns);
-      if (cell.signal.load(std::memory_order_acquire) != 0 || detail::now_ns() < until_ns) continue;
+      if (cell.signal.load(std::memory_order_acquire) == signalled || detail::now_ns() < until_ns) continue;
       if (stop_waiting(cell)) break;
       until_ns = never_ns;  // somebody has just put something in: the signal is on its way
     }
@@ -56,8 +65,9 @@ void park(Cell& cell, std::int64_t until_ns) {
 }
 
 void unpark(Cell& cell) noexcept {
-  cell.signal.store(1, std::memory_order_release);
+  auto const before = cell.signal.exchange(signalled, std::memory_order_acq_rel);
   if (sched::simulation != nullptr) return sched::simulation->signalled();
+  if (before != asleep) return;
   syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&cell.signal), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 

@@ -3,16 +3,9 @@
 #include <algorithm>
 #include <thread>
 
+#include "env/host/internal/pause.hpp"
+
 namespace corps::sched {
-namespace {
-
-void pause() noexcept {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#endif
-}
-
-}  // namespace
 
 void Lanes::push_next(Lane& lane, caf::resumable* job) {
   if (auto* const displaced = lane.next.exchange(job, std::memory_order_seq_cst)) push(lane, displaced);
@@ -25,7 +18,7 @@ void Lanes::push(Lane& lane, caf::resumable* job) {
     lane.queue.push_back(job);
     lane.queued.store(lane.queue.size(), std::memory_order_seq_cst);
   }
-  if (idle_.load(std::memory_order_seq_cst) != 0) wake_one();
+  if (idle_.load(std::memory_order_seq_cst) != 0 && !searching_.load(std::memory_order_seq_cst)) wake_one();
 }
 
 void Lanes::push_anywhere(caf::resumable* job) {
@@ -62,12 +55,18 @@ caf::resumable* Lanes::steal(Lane& lane) {
   return nullptr;
 }
 
+/// Who pushes while one searches wakes nobody. So who has searched, with or without success, looks once more after it has said
+/// that it ended: here, or in enter_idle.
 caf::resumable* Lanes::search(Lane& lane) {
-  for (int round = 0; round < searches_before_parking; ++round) {
-    if (auto* const job = steal(lane)) return job;
-    pause();
+  if (searching_.exchange(true, std::memory_order_seq_cst)) return steal(lane);
+  caf::resumable* job = nullptr;
+  for (int round = 0; round < searches_before_parking && job == nullptr; ++round) {
+    job = steal(lane);
+    if (job == nullptr) host::pause();
   }
-  return nullptr;
+  searching_.store(false, std::memory_order_seq_cst);
+  if (job != nullptr && idle_.load(std::memory_order_seq_cst) != 0 && anything_queued()) wake_one();
+  return job;
 }
 
 bool Lanes::anything_queued() noexcept {

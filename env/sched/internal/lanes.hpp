@@ -30,7 +30,9 @@ struct alignas(64) Lane {
 /// The lanes of all threads, with stealing between them and parking of threads without work.
 ///
 /// A job that a running job wakes goes into its lane's slot and runs next on the same thread: no queue, no wake-up. When
-/// other threads are idle, one of them keeps an eye on the slots, and takes what has stayed in one for 50 µs.
+/// other threads are idle, one of them keeps an eye on the slots, and takes what has stayed in one for longer than a turn
+/// should last. One thread that has just run out of work looks around for a while before it sleeps; as long as it does, nobody is
+/// woken for what is queued, and when it has found something and there is more, it wakes the next.
 class Lanes {
  public:
   explicit Lanes(std::size_t count) : lanes_(count) {}
@@ -63,9 +65,9 @@ class Lanes {
  private:
   static constexpr unsigned streak_max = 64;
   static constexpr unsigned turns_between_steals = 64;
-  static constexpr int searches_before_parking = 100;
-  static constexpr auto slot_look = std::chrono::microseconds{50};
-  static constexpr int quiet_looks_max = 40;
+  static constexpr int searches_before_parking = 500;                // some 10 µs, about what a wake-up takes
+  static constexpr auto slot_look = std::chrono::microseconds{250};  // longer than a turn whose requests are short
+  static constexpr int quiet_looks_max = 8;
 
   caf::resumable* pop_own(Lane& lane);
   caf::resumable* pop_queue(Lane& lane);
@@ -91,7 +93,8 @@ class Lanes {
   std::atomic<std::size_t> used_{1};
   std::atomic<std::size_t> round_robin_{0};
   std::atomic<std::uint32_t> idle_{0};
-  std::atomic<bool> watched_{false};  // some lane watches; written under the idle list's mutex
+  std::atomic<bool> watched_{false};    // some lane watches; written under the idle list's mutex
+  std::atomic<bool> searching_{false};  // some lane looks around
   std::atomic<bool> closed_{false};
   std::mutex idle_mutex_;
   std::vector<Lane*> idle_list_;
