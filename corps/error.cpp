@@ -48,20 +48,20 @@ std::string_view error_name(Errc code) noexcept {
   return "unknown error";
 }
 
-void throw_error(ErrorInfo info) {
+void throw_error(ErrorInfo const& info) {
   switch (info.code) {
-    case Errc::attribute: throw AttributeError{std::move(info)};
-    case Errc::overloaded: throw Overloaded{std::move(info)};
-    case Errc::refused: throw Refused{std::move(info)};
-    case Errc::decode: throw DecodeError{std::move(info)};
-    case Errc::config: throw ConfigError{std::move(info)};
-    case Errc::timeout: throw Timeout{std::move(info)};
-    case Errc::worker_lost: throw WorkerLost{std::move(info)};
-    case Errc::cancelled: throw Cancelled{std::move(info)};
-    case Errc::call_cycle: throw CallCycle{std::move(info)};
+    case Errc::attribute: throw AttributeError{info};
+    case Errc::overloaded: throw Overloaded{info};
+    case Errc::refused: throw Refused{info};
+    case Errc::decode: throw DecodeError{info};
+    case Errc::config: throw ConfigError{info};
+    case Errc::timeout: throw Timeout{info};
+    case Errc::worker_lost: throw WorkerLost{info};
+    case Errc::cancelled: throw Cancelled{info};
+    case Errc::call_cycle: throw CallCycle{info};
     case Errc::remote: break;
   }
-  throw RemoteError{std::move(info)};
+  throw RemoteError{info};
 }
 
 namespace detail {

@@ -101,6 +101,6 @@ class RemoteError final : public ErrorOf<Errc::remote, Ran::yes> {
 std::string_view error_name(Errc code) noexcept;
 
 /// Throws the class that belongs to `info.code`; an unknown code from a newer peer becomes a RemoteError.
-[[noreturn]] void throw_error(ErrorInfo info);
+[[noreturn]] void throw_error(ErrorInfo const& info);
 
 }  // namespace corps

@@ -23,8 +23,13 @@ struct Api {
 
 namespace detail {
 
-/// Begins `on_main` as a task of the Worker that ends the Worker if it throws.
-void begin_main(Cell& cell, Task<> main);
+/// The object of a new Worker is there: runs on_start, then begins on_main as a task of the Worker that ends the Worker if it
+/// throws. True: on_start waits; the request is collected when it has ended.
+bool start_object(Cell& cell, Request& construct);
+/// In a catch block: the object could not be made or started, so the Worker ends.
+void fail_construction(Cell& cell, Request& construct) noexcept;
+/// Takes out what the on_start that waited has thrown.
+void take_started(Request& construct);
 
 /// As what a constructor's argument travels: by value, and text as a string.
 template <class A>
@@ -48,18 +53,16 @@ struct Create final : Reply<Name<T>> {
     try {
       cell.expects_object = true;
       cell.object = std::apply([](WorkerInfo&, A&... args) { return new T(std::move(args)...); }, arguments);
-      auto start = ConcAccess::on_start(*cell.object);
-      if (start.valid()) {
-        TaskStarter::start(starting(std::move(start), &cell), *this);
-        return;
-      }
-      this->result.emplace(complete(cell));
+      if (start_object(cell, *this)) return;
+      this->result.emplace(cell.address(), &cell);
       this->finish();
     } catch (...) {
-      cell.expects_object = false;
-      cell.exiting = true;
-      this->fail_with_current_exception();
+      fail_construction(cell, *this);
     }
+  }
+  void collect() override {
+    take_started(*this);
+    this->result.emplace(this->server->address(), this->server);
   }
   void pack_arguments(Packer& out) const override {
     std::apply([&](auto const&... args) { ((void)out(args), ...); }, arguments);
@@ -80,22 +83,6 @@ struct Create final : Reply<Name<T>> {
 
   Arguments arguments;
   static MethodRecord record;
-
- private:
-  static Name<T> complete(Cell& cell) {
-    cell.constructing = false;
-    begin_main(cell, ConcAccess::on_main(*cell.object));
-    return Name<T>{cell.address(), &cell};
-  }
-  static Task<Name<T>> starting(Task<> start, Cell* cell) {
-    try {
-      co_await std::move(start);
-      co_return complete(*cell);
-    } catch (...) {
-      cell->exiting = true;
-      throw;
-    }
-  }
 };
 template <class T, class... A>
 constinit MethodRecord Create<T, A...>::record{create_id<T, A...>(), &make, &class_record<T>, &describe_new};

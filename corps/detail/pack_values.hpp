@@ -2,7 +2,6 @@
 
 // Bodies of corps/pack.hpp: how each kind of value is packed and unpacked.
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string>
@@ -183,8 +182,10 @@ void Unpacker::unpack_sequence(T& container) {
     container.resize(count);
     if (count != 0) std::memcpy(container.data(), take(count * sizeof(Element)), count * sizeof(Element));
   } else {
-    if constexpr (requires { container.reserve(count); })
-      container.reserve(std::min(count, detail::reserve_bytes_max / sizeof(Element) + 1));
+    if constexpr (requires { container.reserve(count); }) {
+      constexpr std::size_t at_once_max = detail::reserve_bytes_max / sizeof(Element) + 1;
+      container.reserve(count < at_once_max ? count : at_once_max);
+    }
     for (std::size_t i = 0; i < count; ++i) {
       if constexpr (std::is_same_v<Element, bool>)
         container.push_back(take_bool());

@@ -18,7 +18,7 @@ template <class R>
 struct Reply : Request {
   using Request::Request;
 
-  void collect() final {
+  void collect() override {
     auto& promise = std::coroutine_handle<TaskPromise<R>>::from_address(frame.address()).promise();
     if constexpr (std::is_void_v<R>) {
       promise.take();

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,7 +11,6 @@
 namespace corps::detail {
 
 // What a call ends with when it cannot even be sent.
-ErrorInfo too_many_open_calls();
 ErrorInfo mailbox_full(ConcAddr target, std::uint32_t room);
 ErrorInfo dropped_as_oldest(ConcAddr target);
 ErrorInfo no_such_worker(ConcAddr target);
@@ -30,6 +28,9 @@ inline void deliver(Request& request, Cell* cell, ConcAddr to) noexcept {
     return;
   overflow(request, cell, to);
 }
+
+/// Ends a request of a caller that has too many open calls; it stays.
+void end_unsent(Request& request);
 
 /// A plain thread at its limit: forgets the calls that have ended and whose Futures were dropped. False: none had.
 bool make_room(Cell& caller) noexcept;
@@ -57,7 +58,8 @@ inline bool open_call(Request& request, ConcAddr to, std::int64_t limit_ns) {
   } else {
     now = caller.now_ns = now_ns();
   }
-  request.deadline_ns = std::min(deadline_after(now, limit_ns), caller.context.deadline_ns);
+  auto const own_deadline_ns = deadline_after(now, limit_ns);
+  request.deadline_ns = own_deadline_ns < caller.context.deadline_ns ? own_deadline_ns : caller.context.deadline_ns;
   request.caller = &caller;
   request.caller_id = caller.id.load(std::memory_order_relaxed);
   request.caller_context = caller.context;
@@ -67,8 +69,7 @@ inline bool open_call(Request& request, ConcAddr to, std::int64_t limit_ns) {
   request.sent_to = to;
   request.held = true;
   if (caller.open_calls >= env_facts.open_calls_max && !make_room(caller)) [[unlikely]] {
-    request.error = std::make_unique<ErrorInfo>(too_many_open_calls());
-    request.home = true;
+    end_unsent(request);
     return false;
   }
   caller.opened(request);

@@ -65,14 +65,16 @@ ErrorInfo ended_while_running(detail::Request const& request, ConcAddr target) {
 
 namespace detail {
 
-ErrorInfo too_many_open_calls() {
-  return {Errc::overloaded,
-          Ran::no,
-          fmt::format("this Worker has {} calls open, the most it may have; await some of them first, or raise "
-                      "limits.open_calls_per_worker",
-                      env_facts.open_calls_max),
-          {},
-          {}};
+void end_unsent(Request& request) {
+  request.error = std::make_unique<ErrorInfo>(
+      ErrorInfo{Errc::overloaded,
+                Ran::no,
+                fmt::format("this Worker has {} calls open, the most it may have; await some of them first, or raise "
+                            "limits.open_calls_per_worker",
+                            env_facts.open_calls_max),
+                {},
+                {}});
+  request.home = true;
 }
 
 ErrorInfo mailbox_full(ConcAddr target, std::uint32_t room) {

@@ -47,14 +47,46 @@ Task<void> run_main(Task<void> main, Cell* cell) {
   if (is_front(*cell)) stop_corps(failure ? 1 : 0);
 }
 
-}  // namespace
-
-void begin_main(Cell& cell, Task<> main) {
+void begin_main(Cell& cell) {
+  cell.constructing = false;
+  auto main = ConcAccess::on_main(*cell.object);
   if (!main.valid()) return;
   mail::main_begins(cell);
   auto const context = std::exchange(cell.context, CallContext{});  // it outlives the request that made the object
   (void)spawn(run_main(std::move(main), &cell));
   cell.context = context;
+}
+
+Task<void> run_start(Task<void> start, Cell* cell) {
+  try {
+    co_await std::move(start);
+    begin_main(*cell);
+  } catch (...) {
+    cell->exiting = true;
+    throw;
+  }
+}
+
+}  // namespace
+
+bool start_object(Cell& cell, Request& construct) {
+  auto start = ConcAccess::on_start(*cell.object);
+  if (start.valid()) {
+    TaskStarter::start(run_start(std::move(start), &cell), construct);
+    return true;
+  }
+  begin_main(cell);
+  return false;
+}
+
+void fail_construction(Cell& cell, Request& construct) noexcept {
+  cell.expects_object = false;
+  cell.exiting = true;
+  construct.fail_with_current_exception();
+}
+
+void take_started(Request& construct) {
+  std::coroutine_handle<TaskPromise<void>>::from_address(construct.frame.address()).promise().take();
 }
 
 void lost_error(Request const& request, ErrorInfo const& error) noexcept {
