@@ -12,6 +12,7 @@
 #include "corps/context.hpp"    // IWYU pragma: export
 #include "corps/create.hpp"     // IWYU pragma: export
 #include "corps/error.hpp"      // IWYU pragma: export
+#include "corps/fan_out.hpp"    // IWYU pragma: export
 #include "corps/forward.hpp"    // IWYU pragma: export
 #include "corps/func.hpp"       // IWYU pragma: export
 #include "corps/future.hpp"     // IWYU pragma: export

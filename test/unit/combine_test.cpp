@@ -1,4 +1,4 @@
-// Futures in company: then, cancel, when_all, when_any, next_of, with_timeout.
+// Futures in company: then, cancel, when_all, when_any, next_of, with_timeout, fan_out.
 
 #include <stdexcept>
 
@@ -423,6 +423,58 @@ TEST_CASE("a Worker may end while it waits for several") {
     CHECK(events.unwound.wait());
     CHECK(error_of(std::move(future)).code == Errc::worker_lost);
   }
+}
+
+// --- fan_out -----------------------------------------------------------------------------------------------------
+
+class Shard : public corps::Conc {
+ public:
+  int scaled(int factor) { return ++calls * factor; }
+  int fails_if(int bad, int index) {
+    ++calls;
+    if (index == bad) throw std::runtime_error{"bad " + std::to_string(index)};
+    return index;
+  }
+  int calls = 0;
+};
+
+TEST_CASE("fan_out calls each of many, some at a time") {
+  Running corps;
+  auto const shards = corps::create<Shard>(corps::per_env(50)).get();
+  for (std::size_t const window : {0U, 1U, 7U, 500U}) {
+    auto const results = corps::fan_out<&Shard::scaled>(shards, {.window = window}, 10).get();
+    REQUIRE(results.size() == 50);
+    for (int const result : results) CHECK(result == results.front());
+  }
+  CHECK(shards.back().get<&Shard::calls>().get() == 4);
+  CHECK(corps::fan_out<&Shard::scaled>(std::vector<Name<Shard>>{}, {}, 10).get().empty());
+  auto const fails_at = [&](int bad) {
+    return [&shards, bad](std::size_t i) { return shards[i].call<&Shard::fails_if>(bad, static_cast<int>(i)); };
+  };
+  auto const own = corps::fan_out(shards.size(), {}, fails_at(-1)).get();
+  for (int i = 0; i < 50; ++i) CHECK(own[static_cast<std::size_t>(i)] == i);
+  CHECK(error_of(corps::fan_out(shards.size(), {.window = 4}, fails_at(20))).text == "bad 20");
+  CHECK(shards.back().get<&Shard::calls>().get() == 6);  // all were called
+  CHECK(error_of(corps::fan_out(shards.size(), {.window = 4, .on_error = corps::OnError::at_once}, fails_at(20))).text ==
+        "bad 20");
+  CHECK(shards.back().get<&Shard::calls>().get() == 6);
+  auto ended = corps::fan_out_ended(shards.size(), {.window = 4}, fails_at(20)).get();
+  CHECK(ended[19].get() == 19);
+  CHECK(error_of(std::move(ended[20])).text == "bad 20");
+}
+
+TEST_CASE("fan_out has no more calls open than its window") {
+  Running corps;
+  Held held;
+  std::size_t begun = 0;
+  auto results = corps::fan_out(100, {.window = 5}, [&](std::size_t) {
+    ++begun;
+    return held.name().call<&Holder::quick>();
+  });
+  CHECK(begun == 5);
+  held.release();
+  CHECK(results.get().size() == 100);
+  CHECK(begun == 100);
 }
 
 }  // namespace combine_test
