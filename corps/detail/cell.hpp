@@ -9,6 +9,7 @@
 #include "corps/detail/envelope.hpp"
 #include "corps/detail/envelope_queue.hpp"
 #include "corps/detail/mailbox_head.hpp"
+#include "corps/detail/own_counter.hpp"
 #include "corps/detail/registry.hpp"
 #include "corps/fwd.hpp"
 #include "corps/overflow.hpp"
@@ -178,8 +179,8 @@ struct alignas(64) Cell {
   Request* frames_ended = nullptr;                  // requests whose coroutine has just ended
   std::atomic<MethodRecord const*> doing{nullptr};  // whose code runs now, for whoever asks what holds it up
   std::uint32_t room_back = 0;                      // units of requests that were begun, which the inbox still counts
-  std::uint32_t open_calls = 0;
-  std::uint32_t busy = 0;
+  OwnCounter open_calls;
+  OwnCounter busy;
   bool exiting = false;
   EndedHow how{};               // it ends, once it is exiting
   bool request_next = false;    // it is the turn of a request, not of an answer

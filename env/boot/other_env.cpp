@@ -14,6 +14,7 @@
 #include "corps/detail/runtime.hpp"
 #include "corps/pack.hpp"
 #include "env/boot/internal/boot_info.hpp"
+#include "env/boot/internal/crash_report.hpp"
 #include "env/host/internal/boot_descriptor.hpp"
 #include "env/host/internal/cores.hpp"
 #include "env/host/internal/log.hpp"
@@ -94,7 +95,10 @@ class OtherEnv {
   }
 
   bool on_signal() {
-    if (auto const signal = host::next_stop_signal(signals_)) {
+    auto const signal = host::next_signal(signals_);
+    if (signal && signal->number == SIGUSR1) {
+      env_.dumps().print();
+    } else if (signal) {
       host::log(host::Level::info, fmt::format("{}: this Env stops", host::signal_text(signal->number)));
       end({128 + signal->number, info_.settings.limits.stop});
     }
@@ -159,7 +163,7 @@ bool started_as_env() {
 }
 
 int run_as_env() {
-  auto signals = host::take_stop_signals_of_child();
+  auto signals = host::take_signals_of_child();
   BootInfo info;
   {
     auto const secret = host::take_boot_bytes();
@@ -171,6 +175,7 @@ int run_as_env() {
   auto const name = fmt::format("{}/{}", settings.corps.tag, info.identity.self.env);
   host::name_thread(name);
   host::open_log({static_cast<host::Level>(settings.log.level), settings.log.file, name});
+  report_crashes(name);
   return OtherEnv{info, std::move(signals)}.run();
 }
 

@@ -11,6 +11,7 @@
 #include "corps/detail/registry.hpp"
 #include "corps/detail/runtime.hpp"
 #include "env/boot/internal/command_line.hpp"
+#include "env/boot/internal/crash_report.hpp"
 #include "env/boot/internal/layers.hpp"
 #include "env/boot/internal/other_env.hpp"
 #include "env/host/internal/cores.hpp"
@@ -34,6 +35,7 @@ void prepare_process(startup::Loaded const& loaded) {
   auto const name = fmt::format("{}/0", loaded.settings.corps.tag);
   host::name_thread(name);
   host::open_log({static_cast<host::Level>(loaded.settings.log.level), loaded.settings.log.file, name});
+  startup::report_crashes(name);
 }
 
 /// The life of the process that is Env 0, or what it was asked for in its place.
@@ -43,7 +45,7 @@ int run_first(AppRecord const& app, int argc, char** argv) {
   auto const loaded = startup::load(line, startup::environment_of(environ));
   if (line.action == startup::CommandLine::Action::print_config) return startup::print_config(loaded, line.json);
   prepare_process(loaded);
-  auto signals = host::take_stop_signals();
+  auto signals = host::take_signals();
   host::SystemProcessHost processes;
   mgr::CorpsMgr corps{loaded.settings, loaded.config, processes};
   corps.stop_on_signals(std::move(signals));

@@ -31,14 +31,27 @@ class LineSink final : public spdlog::sinks::base_sink<std::mutex> {
   explicit LineSink(int fd) noexcept : fd_(fd) {}
   explicit LineSink(UniqueFd file) noexcept : fd_(file.get()), file_(std::move(file)) {}
 
+  void write_text(std::string_view text) {
+    std::lock_guard const lock{mutex_};
+    write(text.data(), text.size());
+  }
+
  private:
   void sink_it_(spdlog::details::log_msg const& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    while (::write(fd_, line.data(), line.size()) < 0 && errno == EINTR) {
-    }
+    write(line.data(), line.size());
   }
   void flush_() override {}
+  void write(char const* bytes, std::size_t count) const noexcept {
+    while (count > 0) {
+      auto const written = ::write(fd_, bytes, count);
+      if (written < 0 && errno != EINTR) return;
+      if (written < 0) continue;
+      bytes += written;
+      count -= static_cast<std::size_t>(written);
+    }
+  }
 
   int fd_;
   UniqueFd file_;
@@ -110,6 +123,13 @@ void log(Level level, std::string_view text) noexcept {
   try {
     auto const logger = current().get();
     if (logger->should_log(to_spdlog(level))) logger->log(to_spdlog(level), one_line(text));
+  } catch (...) {  // NOLINT: there is nowhere left to say it
+  }
+}
+
+void log_text(std::string_view text) noexcept {
+  try {
+    for (auto const& sink : current().get()->sinks()) static_cast<LineSink&>(*sink).write_text(text);
   } catch (...) {  // NOLINT: there is nowhere left to say it
   }
 }

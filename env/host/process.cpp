@@ -49,7 +49,7 @@ void arrange_signals(Attributes& attributes) {
   char const* const what = "prepare the signals of a process";
   sigset_t all;
   ::sigfillset(&all);
-  sigset_t const blocked = stop_signal_set();
+  sigset_t const blocked = taken_signal_set();
   check(::posix_spawnattr_setsigdefault(&attributes.raw, &all), what);
   check(::posix_spawnattr_setsigmask(&attributes.raw, &blocked), what);
   check(::posix_spawnattr_setflags(&attributes.raw, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK), what);

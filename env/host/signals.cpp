@@ -28,7 +28,7 @@ bool ignored(int signal) {
 UniqueFd take(sigset_t const& wanted) {
   dispose(SIGPIPE, SIG_IGN);
   dispose(SIGCHLD, SIG_DFL);
-  check(::pthread_sigmask(SIG_BLOCK, &wanted, nullptr), "block the signals that ask to stop");
+  check(::pthread_sigmask(SIG_BLOCK, &wanted, nullptr), "block the signals that are for this process");
   UniqueFd signals(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals) {
     throw_system(errno, "open a descriptor for signals");
@@ -38,12 +38,13 @@ UniqueFd take(sigset_t const& wanted) {
 
 }  // namespace
 
-sigset_t stop_signal_set() noexcept {
+sigset_t taken_signal_set() noexcept {
   sigset_t set;
   ::sigemptyset(&set);
   ::sigaddset(&set, SIGINT);
   ::sigaddset(&set, SIGTERM);
   ::sigaddset(&set, SIGHUP);
+  ::sigaddset(&set, SIGUSR1);
   return set;
 }
 
@@ -55,8 +56,8 @@ std::string signal_text(int signal) {
   return text;
 }
 
-UniqueFd take_stop_signals() {
-  sigset_t wanted = stop_signal_set();
+UniqueFd take_signals() {
+  sigset_t wanted = taken_signal_set();
   if (ignored(SIGHUP)) {
     // Left out by name: the kernel queues a blocked signal for the descriptor even where it is ignored.
     ::sigdelset(&wanted, SIGHUP);
@@ -64,12 +65,13 @@ UniqueFd take_stop_signals() {
   return take(wanted);
 }
 
-UniqueFd take_stop_signals_of_child() {
+UniqueFd take_signals_of_child() {
   dispose(SIGINT, SIG_IGN);  // discards one that came while it was blocked
   dispose(SIGHUP, SIG_IGN);
   sigset_t wanted;
   ::sigemptyset(&wanted);
   ::sigaddset(&wanted, SIGTERM);
+  ::sigaddset(&wanted, SIGUSR1);
   UniqueFd signals = take(wanted);
   sigset_t no_longer_blocked;
   ::sigemptyset(&no_longer_blocked);
@@ -79,7 +81,7 @@ UniqueFd take_stop_signals_of_child() {
   return signals;
 }
 
-std::optional<StopSignal> next_stop_signal(UniqueFd const& signals) {
+std::optional<TakenSignal> next_signal(UniqueFd const& signals) {
   signalfd_siginfo info{};
   ssize_t got = 0;
   do {
@@ -90,7 +92,7 @@ std::optional<StopSignal> next_stop_signal(UniqueFd const& signals) {
   }
   // A sender's pid is only told of signals that a process sent.
   bool const sent = info.ssi_code <= 0;
-  return StopSignal{static_cast<int>(info.ssi_signo), sent ? static_cast<pid_t>(info.ssi_pid) : 0};
+  return TakenSignal{static_cast<int>(info.ssi_signo), sent ? static_cast<pid_t>(info.ssi_pid) : 0};
 }
 
 }  // namespace corps::host

@@ -13,6 +13,7 @@
 #include "corps/detail/runtime.hpp"
 #include "env/mail/internal/errors.hpp"
 #include "env/mail/internal/lobby.hpp"
+#include "env/mail/internal/waits.hpp"
 
 namespace corps::mail {
 namespace {
@@ -20,14 +21,11 @@ namespace {
 using detail::Cell;
 using detail::Envelope;
 using detail::EnvelopeKind;
-using detail::never_ns;
 using detail::Probing;
 using detail::Request;
 
 constexpr std::size_t hops_max = 1000;  // of a probe; a longer chain of waits ends by its deadline
 constexpr std::int64_t second_ns = 1'000'000'000;
-
-constinit thread_local Blocked const* innermost = nullptr;
 
 /// Looks of many Workers fall together, and those of an idle Env on whole seconds.
 std::int64_t on_grid(std::int64_t at_ns) noexcept {
@@ -41,39 +39,6 @@ void look_at(Cell& cell, std::int64_t at_ns) noexcept {
 }
 
 bool can_be_stuck(Cell const& cell) noexcept { return !cell.requests.empty() && !cell.can_begin(); }
-
-/// Every call, and every Task of the Worker's own, that something in this Worker waits for, and on whose behalf.
-template <class F>
-void for_each_wait(Cell& cell, F&& visit) {
-  for (auto* call = cell.open; call != nullptr; call = call->open_next)
-    if (call->waiter) visit(*call, call->caller_context.request, false);
-  for (auto* task = cell.running; task != nullptr; task = task->running_next)
-    if (task->method == nullptr && task->waiter) visit(*task, task->caller_context.request, false);
-  for (auto const* get = innermost; get != nullptr; get = get->outer)
-    if (&get->cell == &cell) visit(get->call, get->by, get->limited);
-}
-
-/// What a request that this Worker runs waits for; null if that is nothing, or one of several, or not for ever. A request that
-/// is in several get() waits for the innermost: no other can end before.
-Request* wait_of(Cell& cell, Request const* by) {
-  Request* found = nullptr;
-  int count = 0;
-  for_each_wait(cell, [&](Request& call, Request const* whose, bool limited) {
-    if (whose != by) return;
-    found = &call;
-    count += limited ? 2 : 1;
-  });
-  return count == 1 ? found : nullptr;
-}
-
-/// The request that keeps a Worker from beginning others.
-Request const* serving(Cell& cell) noexcept {
-  for (auto* request = cell.running; request != nullptr; request = request->running_next)
-    if (request->counted) return request;
-  for (auto const* get = innermost; get != nullptr; get = get->outer)
-    if (&get->cell == &cell && get->by != nullptr && get->by->counted) return get->by;
-  return nullptr;
-}
 
 /// One wait on the way of a probe.
 struct Hop {
@@ -251,7 +216,7 @@ bool is_old_enough(Cell& cell, Request const& wait) noexcept {
 void look_for_late_wait(Cell& cell) {
   Request const* by = nullptr;
   bool found = false;
-  for_each_wait(cell, [&](Request& wait, Request const* whose, bool) {
+  for_each_wait(cell, [&](Request& wait, Request const* whose, WaitKind) {
     if (found || !wait.late || !is_old_enough(cell, wait)) return;
     found = true;
     wait.late = false;
@@ -291,12 +256,5 @@ void look_for_cycles(Cell& cell) noexcept {
   look_for_late_wait(cell);
   if (cell.probing == Probing::no && can_be_stuck(cell)) look_behind(cell);
 }
-
-Blocked::Blocked(Cell& which, Request& what, std::int64_t until_ns) noexcept
-    : cell(which), call(what), by(which.context.request), limited(until_ns != never_ns), outer(innermost) {
-  if (call.since_ns != cell.now_ns) wait_began_late(cell, call);
-  innermost = this;
-}
-Blocked::~Blocked() { innermost = outer; }
 
 }  // namespace corps::mail

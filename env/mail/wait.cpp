@@ -3,9 +3,9 @@
 
 #include "corps/detail/runtime.hpp"
 #include "corps/detail/waiting.hpp"
-#include "env/mail/internal/call_cycle.hpp"
 #include "env/mail/internal/park.hpp"
 #include "env/mail/internal/slab.hpp"
+#include "env/mail/internal/waits.hpp"
 #include "env/mail/internal/within.hpp"
 #include "env/mail/internal/workers.hpp"
 #include "env/sched/internal/scheduler.hpp"

@@ -211,8 +211,12 @@ void CorpsMgr::stop_on_signals(host::UniqueFd signals) {
 }
 
 bool CorpsMgr::on_signal() {
-  auto const signal = host::next_stop_signal(signals_);
+  auto const signal = host::next_signal(signals_);
   if (!signal) return true;
+  if (signal->number == SIGUSR1) {
+    env_.dumps().print();
+    return true;
+  }
   auto const now = steady_clock::now();
   bool again = false;
   {

@@ -86,7 +86,8 @@ EnvProcess::EnvProcess(startup::Settings const& settings, Config config, net::Id
       hooks_(std::move(hooks)),
       links_(identity.self.env, *this, link_limits(settings.limits)),
       network_(identity, net_settings(settings.limits), links_,
-               [](std::string_view line) { host::log(host::Level::warn, line); }) {
+               [](std::string_view line) { host::log(host::Level::warn, line); }),
+      dumps_(settings.corps.tag) {
   EnvProcess* none = nullptr;
   if (!active.compare_exchange_strong(none, this, std::memory_order_acq_rel))
     throw Refused{"a Corps runs in this process already, and there may be one at a time: stop that one first"};
@@ -101,6 +102,7 @@ std::vector<std::string> EnvProcess::start_network() {
   std::vector<std::string> texts;
   for (auto const& endpoint : network_.listen(wanted_endpoints(settings_, identity_))) texts.push_back(endpoint.text);
   network_.start();
+  dumps_.start(network_);
   return texts;
 }
 
@@ -124,6 +126,7 @@ bool EnvProcess::end_workers(std::chrono::nanoseconds limit) {
 }
 
 bool EnvProcess::end_threads(std::chrono::milliseconds drain_limit) {
+  dumps_.stop();
   bool const quiet = network_.stop(drain_limit);
   links_.stop();
   clock_.reset();

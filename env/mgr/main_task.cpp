@@ -14,6 +14,7 @@
 #include "env/host/internal/clock.hpp"
 #include "env/host/internal/log.hpp"
 #include "env/mail/internal/errors.hpp"
+#include "env/mail/internal/lost_errors.hpp"
 #include "env/mail/internal/select.hpp"
 #include "env/mail/internal/worker_extra.hpp"
 #include "env/net/internal/log_limiter.hpp"
@@ -90,6 +91,7 @@ void take_started(Request& construct) {
 }
 
 void lost_error(Request const& request, ErrorInfo const& error) noexcept {
+  mail::count_lost_error();
   static std::mutex mutex;
   static net::LogLimiter limited{[](std::string_view line) { host::log(host::Level::warn, line); }, host::Clock::system(),
                                  lost_errors_logged_per_second_max};

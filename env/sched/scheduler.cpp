@@ -220,6 +220,11 @@ void Scheduler::give_away() {
 
 void Scheduler::unblock() noexcept { impl_->give_back(); }
 
+ThreadCounts Scheduler::counts() const {
+  std::lock_guard const lock{impl_->mutex};
+  return {impl_->threads, impl_->spares_running, impl_->blocked};
+}
+
 Scheduler* scheduler() noexcept { return active.load(std::memory_order_acquire); }
 
 Blocking::Blocking(detail::Cell const& cell) : taken_over_(!cell.is_port() && (scheduler() != nullptr || simulation != nullptr)) {

@@ -3,6 +3,7 @@
 #include "env/mail/internal/workers.hpp"
 #include "env/sched/internal/job.hpp"
 #include "env/sched/internal/simulation.hpp"
+#include "env/sched/internal/turn_note.hpp"
 
 namespace corps::sched {
 namespace {
@@ -29,6 +30,7 @@ class Acting {
 bool run_turn(Cell& cell) noexcept {
   Acting const acting{cell};
   auto const begin = cell.recent_ns();
+  NotedTurn const noted{cell.id.load(std::memory_order_relaxed), begin};
   cell.look();  // what is urgent does not wait behind what was left over from the last turn
   int const served_max = simulation == nullptr ? requests_per_turn : simulation->requests_per_turn();
   for (int served = 1; served <= served_max; ++served) {

@@ -31,7 +31,7 @@ def listening_tcp(pid):
 def listening_unix(pid):
     """The abstract socket on which a process listens as an Env, with the @ in front; None if there is none."""
     inodes = _socket_inodes(pid)
-    names = {name for name, inode in kit.abstract_sockets() if inode in inodes and name.startswith("@corps-")}
+    names = {name for name, inode in kit.abstract_sockets() if inode in inodes and re.match("@corps-(?!dump-)", name)}
     return names.pop() if names else None
 
 

@@ -129,7 +129,7 @@ TEST_CASE("host child: looks at what it has inherited" * doctest::skip()) {
     CAPTURE(signal);
     CHECK(has_disposition(signal, SIG_DFL));
   }
-  CHECK(blocked_signals() == std::set<int>{SIGINT, SIGTERM, SIGHUP});
+  CHECK(blocked_signals() == std::set<int>{SIGINT, SIGTERM, SIGHUP, SIGUSR1});
   CHECK(open_descriptors() == std::set<int>{0, 1, 2, boot_fd});
   take_orders();
   CHECK(open_descriptors() == std::set<int>{0, 1, 2});
@@ -139,46 +139,46 @@ TEST_CASE("host child: looks at what it has inherited" * doctest::skip()) {
 
 TEST_CASE("host child: takes the signals of a first process" * doctest::skip()) {
   take_orders();
-  UniqueFd const signals = take_stop_signals();
+  UniqueFd const signals = take_signals();
   CHECK(has_disposition(SIGPIPE, SIG_IGN));
   CHECK((::fcntl(signals.get(), F_GETFD) & FD_CLOEXEC) != 0);
-  CHECK_FALSE(next_stop_signal(signals).has_value());
-  for (int const signal : {SIGTERM, SIGINT, SIGHUP}) {
+  CHECK_FALSE(next_signal(signals).has_value());
+  for (int const signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) {
     CAPTURE(signal);
     ::kill(::getpid(), signal);
     REQUIRE(readable(signals));
-    auto const taken = next_stop_signal(signals);
+    auto const taken = next_signal(signals);
     REQUIRE(taken.has_value());
     CHECK(taken->number == signal);
     CHECK(taken->sender == ::getpid());
   }
-  CHECK_FALSE(next_stop_signal(signals).has_value());
+  CHECK_FALSE(next_signal(signals).has_value());
   // Threads that start later inherit the mask, so the signal still finds nobody but the descriptor.
-  std::thread([] { CHECK(blocked_signals() == std::set<int>{SIGINT, SIGTERM, SIGHUP}); }).join();
+  std::thread([] { CHECK(blocked_signals() == std::set<int>{SIGINT, SIGTERM, SIGHUP, SIGUSR1}); }).join();
 }
 
 TEST_CASE("host child: was started under nohup" * doctest::skip()) {
   take_orders();
   std::signal(SIGHUP, SIG_IGN);
-  UniqueFd const signals = take_stop_signals();
+  UniqueFd const signals = take_signals();
   sigset_t hangup;
   ::sigemptyset(&hangup);
   ::sigaddset(&hangup, SIGHUP);
   ::pthread_sigmask(SIG_UNBLOCK, &hangup, nullptr);  // as it is in a process that no Env has started
   ::kill(::getpid(), SIGHUP);
-  CHECK_FALSE(next_stop_signal(signals).has_value());
+  CHECK_FALSE(next_signal(signals).has_value());
 }
 
 TEST_CASE("host child: takes the signals of a child" * doctest::skip()) {
   take_orders();
   ::kill(::getpid(), SIGINT);  // while it is still blocked
-  UniqueFd const signals = take_stop_signals_of_child();
-  CHECK(blocked_signals() == std::set<int>{SIGTERM});
+  UniqueFd const signals = take_signals_of_child();
+  CHECK(blocked_signals() == std::set<int>{SIGTERM, SIGUSR1});
   ::kill(::getpid(), SIGINT);
   ::kill(::getpid(), SIGHUP);
-  CHECK_FALSE(next_stop_signal(signals).has_value());
+  CHECK_FALSE(next_signal(signals).has_value());
   ::kill(::getpid(), SIGTERM);
-  auto const taken = next_stop_signal(signals);
+  auto const taken = next_signal(signals);
   REQUIRE(taken.has_value());
   CHECK(taken->number == SIGTERM);
 }
@@ -252,7 +252,7 @@ TEST_CASE("a process that has ended says how") {
 TEST_CASE("a process that is killed says by which signal") {
   SystemProcessHost host;
   for (auto const& [signal, text] :
-       {std::pair{SIGKILL, "killed by signal 9 (SIGKILL)"}, std::pair{SIGUSR1, "killed by signal 10 (SIGUSR1)"}}) {
+       {std::pair{SIGKILL, "killed by signal 9 (SIGKILL)"}, std::pair{SIGUSR2, "killed by signal 12 (SIGUSR2)"}}) {
     Spawned child = start("lives until its parent ends");
     CHECK(child.pid > 0);
     CHECK((::fcntl(child.pidfd.get(), F_GETFD) & FD_CLOEXEC) != 0);

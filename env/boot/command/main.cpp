@@ -1,4 +1,4 @@
-// The command `corps`: boots an application from its config file, shows configurations, tells its version.
+// The command `corps`: boots an application from its config file, shows configurations, what a process does, and its version.
 
 #include <unistd.h>
 
@@ -13,6 +13,7 @@
 #include "env/boot/internal/command_line.hpp"
 #include "env/boot/internal/layers.hpp"
 #include "env/host/internal/process.hpp"
+#include "env/net/internal/dump_socket.hpp"
 
 namespace {
 
@@ -45,6 +46,11 @@ int complain(std::string const& text, int exit_code) {
 // The configuration is loaded here as the application will do it again, so that what is wrong with it shows before anything
 // starts.
 int run(CommandLine const& line) {
+  if (line.action == CommandLine::Action::dump) {
+    std::string const dump = corps::net::ask_for_dump(line.process, line.json);
+    bool const written = std::fwrite(dump.data(), 1, dump.size(), stdout) == dump.size() && std::fflush(stdout) == 0;
+    return written ? 0 : exit_failure;
+  }
   corps::startup::Loaded const loaded = corps::startup::load(line, corps::startup::environment_of(environ));
   if (line.action == CommandLine::Action::print_config) {
     return corps::startup::print_config(loaded, line.json);
@@ -62,6 +68,8 @@ int main(int argc, char** argv) {
     return line.action == CommandLine::Action::say ? corps::startup::say(line) : run(line);
   } catch (corps::ConfigError const& error) {
     return complain(error.text(), corps::startup::exit_bad_config);
+  } catch (corps::Error const& error) {
+    return complain(error.text(), exit_failure);
   } catch (std::exception const& error) {
     return complain(error.what(), exit_failure);
   }

@@ -21,4 +21,7 @@ void open_log(LogOptions const& options);
 /// Writes a line; control characters in the text are written as escapes. Any thread; never throws.
 void log(Level level, std::string_view text) noexcept;
 
+/// Writes text of several lines as it is, to where the log goes and whatever its level. Any thread; never throws.
+void log_text(std::string_view text) noexcept;
+
 }  // namespace corps::host

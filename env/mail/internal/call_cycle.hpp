@@ -32,19 +32,4 @@ void wait_began_late(detail::Cell& cell, detail::Request& request) noexcept;
 /// Sends a probe if something waits that may be in a circle, and no probe of the Worker is under way.
 void look_for_cycles(detail::Cell& cell) noexcept;
 
-/// A get() that blocks; they nest on their thread.
-class Blocked {
- public:
-  Blocked(detail::Cell& cell, detail::Request& call, std::int64_t until_ns) noexcept;
-  ~Blocked();
-  Blocked(Blocked const&) = delete;
-  Blocked& operator=(Blocked const&) = delete;
-
-  detail::Cell& cell;
-  detail::Request& call;
-  detail::Request const* const by;  // on whose behalf
-  bool const limited;               // it gives up by itself
-  Blocked const* const outer;
-};
-
 }  // namespace corps::mail

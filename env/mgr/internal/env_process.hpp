@@ -10,6 +10,7 @@
 #include "env/boot/internal/settings.hpp"
 #include "env/mail/internal/deadline_clock.hpp"
 #include "env/mgr/internal/control.hpp"
+#include "env/mgr/internal/dump_service.hpp"
 #include "env/mgr/internal/env_table.hpp"
 #include "env/net/internal/links.hpp"
 #include "env/net/internal/network.hpp"
@@ -54,6 +55,7 @@ class EnvProcess final : public net::Directory {
   EnvTable const& table() const noexcept { return table_; }
   net::Links& links() noexcept { return links_; }
   net::Network& network() noexcept { return network_; }
+  DumpService& dumps() noexcept { return dumps_; }
   Config const& config() const noexcept { return config_; }
   startup::Settings const& settings() const noexcept { return settings_; }
 
@@ -72,6 +74,7 @@ class EnvProcess final : public net::Directory {
   net::Network network_;
   std::unique_ptr<sched::Scheduler> scheduler_;
   std::unique_ptr<mail::DeadlineClock> clock_;
+  DumpService dumps_;
 };
 
 /// The Env of this process; null while there is none.

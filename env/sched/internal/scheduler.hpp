@@ -8,6 +8,12 @@
 
 namespace corps::sched {
 
+struct ThreadCounts {
+  std::size_t primary = 0;  // env.threads
+  std::size_t spare = 0;    // that run beside them
+  std::size_t blocked = 0;  // in get()
+};
+
 /// The threads on which the Workers of an Env take their turns: CAF's scheduler with our own lanes for its policy, and
 /// spare threads for those that block.
 class Scheduler {
@@ -25,6 +31,7 @@ class Scheduler {
   /// What waits for this thread is for the others to do.
   void give_away();
   void unblock() noexcept;
+  ThreadCounts counts() const;
 
  private:
   struct Impl;

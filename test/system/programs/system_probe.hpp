@@ -61,12 +61,21 @@ class Worker : public corps::Conc {
   void stop_corps(int exit_code) { corps::stop(exit_code); }
   void end_process(std::string how) {
     if (how == "abort") std::abort();
+    if (how == "segv") ::raise(*static_cast<int volatile*>(nullptr));
+    if (how == "overflow") total_ += deeper(1);
     if (how == "exit") std::_Exit(3);
     if (how == "kill") ::kill(::getpid(), SIGKILL);
   }
   void take_memory(std::size_t bytes) { memory_.assign(bytes, 'x'); }
 
  private:
+  /// Needs more stack than there is.
+  static int deeper(int level) {
+    char volatile room[4096];
+    room[0] = static_cast<char>(level);
+    return level == 0 ? room[0] : deeper(level + 1) + room[0];
+  }
+
   int total_ = 0;
   std::string memory_;
 };
