@@ -11,6 +11,8 @@ if(TARGET corps_command)
   install(TARGETS corps_command)
 endif()
 
+install(FILES ${PROJECT_SOURCE_DIR}/env/gdb/corps-gdb.py DESTINATION ${CMAKE_INSTALL_DATADIR}/corps/gdb)
+
 configure_package_config_file(env/cmake/corpsConfig.cmake.in ${PROJECT_BINARY_DIR}/corpsConfig.cmake
                               INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/corpsConfigVersion.cmake COMPATIBILITY SameMinorVersion)
