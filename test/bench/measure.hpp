@@ -142,7 +142,8 @@ inline void one_destroyed() {
 inline constexpr std::uint64_t burst = 500;  // messages that a sender sends before it asks for the sum
 inline constexpr std::uint32_t ring_nodes = 100;
 inline constexpr std::uint32_t fork_parents = 10;
-inline constexpr std::uint32_t fork_children = 10'000;  // of each parent
+inline constexpr std::uint32_t fork_children = 10'000;    // of each parent
+inline constexpr std::uint64_t stream_items = 1'000'000;  // at least
 inline constexpr std::uint32_t idle_count = 1'000'000;
 
 inline constexpr std::uint32_t big_concs = 120;

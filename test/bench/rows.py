@@ -42,6 +42,7 @@ ROWS = (
     Row("fan-out", "a call among 1,000 that go to as many Concs and are awaited together"),
     Row("fan-out-busy", "a call that computes 0.1 ms, among 64 that are awaited together", peers=("caf", "erlang", "floor")),
     Row("start-delay", "until a called Conc starts while its caller computes 300 ms", threads=(2,), peers=("caf", "erlang", "floor")),
+    Row("stream", "an item of a stream of at least 1,000,000 from one Conc to another", unit="items/s", better=HIGHER),
 )
 
 

@@ -22,6 +22,7 @@ constexpr std::array rows{
     bench::Row{"fan-out", &caf_bench::fan_out},
     bench::Row{"fan-out-busy", &caf_bench::fan_out_busy},
     bench::Row{"start-delay", &caf_bench::start_delay},
+    bench::Row{"stream", &caf_bench::stream},
 };
 
 caf::actor_system* running = nullptr;

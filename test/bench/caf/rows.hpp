@@ -31,5 +31,6 @@ void await_two();
 void fan_out();
 void fan_out_busy();
 void start_delay();
+void stream();
 
 }  // namespace caf_bench

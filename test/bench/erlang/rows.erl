@@ -5,6 +5,8 @@
 -define(RING_NODES, 100).
 -define(FORK_PARENTS, 10).
 -define(FORK_CHILDREN, 10000).
+-define(STREAM_ITEMS, 1000000).
+-define(CREDIT, 1024).
 -define(IDLE_COUNT, 1000000).
 -define(BIG_PROCESSES, 120).
 -define(CHAMENEOS, 100).
@@ -84,7 +86,13 @@ run("fan-out-busy") ->
     bench:report("fan-out-busy", Ns);
 run("start-delay") ->
     Delays = [in_process(fun start_delay/0) || _ <- lists:seq(1, 3)],
-    bench:report("start-delay", lists:nth(2, lists:sort(Delays))).
+    bench:report("start-delay", lists:nth(2, lists:sort(Delays)));
+run("stream") ->
+    Source = spawn(fun source/0),
+    Ns = bench:ns_each(?STREAM_ITEMS, fun(N) ->
+        bench:expect(in_process(fun() -> sum_of_stream(Source, N) end) == N * (N + 1) div 2)
+    end),
+    bench:report("stream", bench:per_second(Ns)).
 
 %% Runs a function in a fresh process, or in several, and waits for its end.
 in_process(Fun) ->
@@ -318,4 +326,35 @@ compute_until(End) ->
     case bench:now_ns() of
         Now when Now < End -> compute_until(End);
         _ -> ok
+    end.
+
+%% stream: the consumer gives credit for half of what may be under way each time it has taken so much.
+source() ->
+    receive
+        {open, Sink, Ref, Last} -> items(Sink, Ref, 1, Last, ?CREDIT);
+        {_Ended, _Credit} -> ok
+    end,
+    source().
+
+items(Sink, Ref, Number, Last, _Credit) when Number > Last -> Sink ! {Ref, ended};
+items(Sink, Ref, Number, Last, 0) ->
+    receive
+        {Ref, Credit} -> items(Sink, Ref, Number, Last, Credit)
+    end;
+items(Sink, Ref, Number, Last, Credit) ->
+    Sink ! {Ref, item, Number},
+    items(Sink, Ref, Number + 1, Last, Credit - 1).
+
+sum_of_stream(Source, Last) ->
+    Ref = make_ref(),
+    Source ! {open, self(), Ref, Last},
+    sum_of_stream(Source, Ref, 0, ?CREDIT div 2).
+
+sum_of_stream(Source, Ref, Sum, 0) ->
+    Source ! {Ref, ?CREDIT div 2},
+    sum_of_stream(Source, Ref, Sum, ?CREDIT div 2);
+sum_of_stream(Source, Ref, Sum, Left) ->
+    receive
+        {Ref, item, Number} -> sum_of_stream(Source, Ref, Sum + Number, Left - 1);
+        {Ref, ended} -> Sum
     end.

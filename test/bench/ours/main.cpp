@@ -24,6 +24,7 @@ constexpr std::array rows{
     bench::Row{"fan-out", &ours::fan_out},
     bench::Row{"fan-out-busy", &ours::fan_out_busy},
     bench::Row{"start-delay", &ours::start_delay},
+    bench::Row{"stream", &ours::stream},
 };
 
 }  // namespace

@@ -24,6 +24,7 @@ void await_two();
 void fan_out();
 void fan_out_busy();
 void start_delay();
+void stream();
 
 /// The limit of the one call that a whole measurement is; the calls within have the default limits.
 inline constexpr std::chrono::minutes whole_run{5};
