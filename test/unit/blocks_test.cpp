@@ -99,7 +99,7 @@ TEST_CASE("blocks are kept for the next who takes one") {
   auto* const first = take_block(100);
   give_block(first, 100);
   auto* const second = take_block(97);  // of the same size, rounded up
-  CHECK((first == second) == keeps_blocks);
+  if (keeps_blocks) CHECK(first == second);
   give_block(second, 97);
   auto* const large = take_block(corps::mail::block_bytes_max + 1);
   give_block(large, corps::mail::block_bytes_max + 1);
