@@ -48,7 +48,7 @@ inline constexpr std::size_t context_bytes_max = 4096;
 /// The context of the request that the calling method serves, or of the innermost WithContext; an empty one if there is none. It
 /// may change at the next co_await: copy what is to be kept. Any thread.
 ///
-/// Calls, tells, creations and spawned Tasks inherit it, within the Env: a call to another Env begins without one.
+/// Calls, tells, creations and spawned Tasks inherit it, to other Envs as well.
 Context const& context() noexcept;
 
 /// A context for the calls made while it lives, across awaits too; then the one before is back. A local variable of a method, a

@@ -2,6 +2,11 @@
 
 #include <utility>
 
+namespace corps {
+class Packer;
+class Unpacker;
+}  // namespace corps
+
 namespace corps::detail {
 
 struct SharedContext;
@@ -35,5 +40,9 @@ class ContextRef {
 
   SharedContext* shared_ = nullptr;
 };
+
+/// As it travels to another Env. Unpacking throws DecodeError, also for what is larger than a context may be.
+void pack_context(Packer& out, ContextRef const& context);
+ContextRef unpack_context(Unpacker& in);
 
 }  // namespace corps::detail

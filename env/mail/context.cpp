@@ -14,6 +14,7 @@
 #include "corps/detail/send.hpp"
 #include "corps/error.hpp"
 #include "corps/incoming.hpp"
+#include "corps/pack.hpp"
 #include "env/mail/internal/worker_extra.hpp"
 
 namespace corps {
@@ -31,6 +32,21 @@ void ContextRef::release() noexcept {
 }
 
 void inherit_own_context(Request& request, Cell const& caller) noexcept { request.shared = caller.extra_if_any()->context; }
+
+void pack_context(Packer& out, ContextRef const& context) {
+  out(context.get() != nullptr);
+  if (context.get() != nullptr) out(context.get()->value);
+}
+
+ContextRef unpack_context(Unpacker& in) {
+  bool has_one = false;
+  in(has_one);
+  if (!has_one) return {};
+  Context value;
+  in(value);
+  if (value.bytes() > context_bytes_max) in.fail("a context is larger than contexts may be");
+  return ContextRef{new SharedContext{std::move(value)}};
+}
 
 namespace {
 

@@ -31,6 +31,7 @@ struct RequestHead {
   std::uint64_t method = 0;
   std::uint64_t target = 0;
   std::int64_t remaining_ns = no_deadline_on_wire;
+  std::uint64_t caller = 0;
 };
 
 ErrorInfo lost(EnvId env, std::string const& why, Ran ran) {
@@ -51,7 +52,9 @@ void pack_request(Packer& out, Request const& request, std::uint64_t number) {
   auto const remaining = request.deadline_ns == detail::never_ns
                              ? no_deadline_on_wire
                              : std::max<std::int64_t>(0, request.deadline_ns - detail::now_ns());
-  out(number, request.method->id.hash, static_cast<std::uint64_t>(request.target), remaining);
+  out(number, request.method->id.hash, static_cast<std::uint64_t>(request.target), remaining,
+      static_cast<std::uint64_t>(request.caller_id));
+  detail::pack_context(out, request.shared);
   request.pack_arguments(out);
 }
 
@@ -181,7 +184,8 @@ void Link::on_error(std::span<std::byte const> payload) {
 void Link::on_request(std::span<std::byte const> payload) {
   Unpacker in{payload};
   RequestHead head;
-  in(head.number, head.method, head.target, head.remaining_ns);
+  in(head.number, head.method, head.target, head.remaining_ns, head.caller);
+  auto context = detail::unpack_context(in);
   auto const* const method = detail::find_method(head.method);
   if (method == nullptr)
     return answer_with_error(head.number,
@@ -203,6 +207,9 @@ void Link::on_request(std::span<std::byte const> payload) {
   }
   if (head.remaining_ns >= 0) request->deadline_ns = detail::deadline_after(detail::now_ns(), head.remaining_ns);
   request->target = ConcId{head.target};
+  request->caller_id = ConcId{head.caller};
+  request->caller_env = env_;
+  request->shared = std::move(context);
   if (head.number != no_answer_wanted) {
     request->origin = this;
     request->origin_call = head.number;

@@ -43,6 +43,7 @@ class CallsTest(corps_kit.CorpsCase):
         lines = [line.text for line in self.running.lines()]
         self.assertIn("function: there, bound: there", lines)
         self.assertIn("task: 42", lines)
+        self.assertIn("asked by: ann at the front", lines)
         self.assertRegex(
             texts["foreign function"],
             r"^AttributeError no: env 1 cannot unpack the arguments of Relay::run: this program cannot run other::function, which was bound ",

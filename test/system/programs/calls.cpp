@@ -11,7 +11,9 @@ using namespace std::chrono_literals;
 /// Tells in which process it ran.
 std::string here(std::string text) { return text + " in process " + std::to_string(::getpid()); }
 corps::Task<int> sum(int left, int right) { co_return left + right; }
-using Functions = corps::Funcs<&here, &sum>;
+/// Who asks, as far as the target knows.
+std::string asked_by() { return corps::context().user + " at " + to_string(corps::this_request().caller()); }
+using Functions = corps::Funcs<&here, &sum, &asked_by>;
 
 class Relay : public corps::Conc {
  public:
@@ -127,6 +129,9 @@ class Calls : public corps::Corps {
     auto const bound = co_await relay.call<&Relay::run>(corps::bind<&here>("x"));
     say("function: %s, bound: %s", text == home ? "here" : "there", bound == text ? "there" : "elsewhere");
     say("task: %d", co_await there.call<&sum>(20, 22));
+    corps::WithContext const scope{corps::Context{.trace = "", .user = "ann", .keys = {}}};
+    auto const asked = co_await there.call<&asked_by>();
+    say("asked by: %s", asked == "ann at " + to_string(my_addr()) ? "ann at the front" : asked.c_str());
     co_await outcome("foreign function", raw_call(new Foreign, relay.address()));
     co_await outcome("not offered", corps::Name<Functions>{relay.address()}.call<&sum>(1, 2));
   }
