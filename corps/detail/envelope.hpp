@@ -153,6 +153,7 @@ struct Request : Envelope {
   ConcAddr sent_to;
   std::unique_ptr<ErrorInfo> early;
   std::atomic<bool> held{false};  // by a Future
+  bool after_tick = false;        // it landed after a tick of its caller had
   bool landed = false;            // in the caller's batch, as an answer
   bool home = false;
   bool opened = false;           // in the caller's list of open calls

@@ -105,6 +105,15 @@ std::uint32_t Cell::weight_if_next(Envelope const* newest) const noexcept {
   return is_next ? newest->weight : 0;
 }
 
+namespace {
+
+/// They came after the tick: those that are overdue when it is handled were not answered in time.
+void mark_after_tick(Envelope* answer) noexcept {
+  for (; answer != nullptr; answer = answer->next) static_cast<Request*>(answer)->after_tick = true;
+}
+
+}  // namespace
+
 void Cell::look() noexcept {
   auto word = inbox.load(std::memory_order_acquire);
   MailboxHead head;
@@ -128,7 +137,10 @@ void Cell::look() noexcept {
         static_cast<Request*>(envelope)->landed = true;
         answers_arrived.push_front(envelope);
         break;
-      case EnvelopeKind::control: controls_arrived.push_front(envelope); break;
+      case EnvelopeKind::control:
+        if (extra_if_any() != nullptr && envelope == &extra_if_any()->tick) mark_after_tick(answers_arrived.first);
+        controls_arrived.push_front(envelope);
+        break;
     }
     envelope = next;
   }
@@ -208,7 +220,8 @@ void Cell::end_call(Request& request) {
 std::int64_t Cell::end_overdue(std::int64_t now) {
   auto earliest = never_ns;
   for (auto* request = open; request != nullptr;) {
-    if (request->deadline_ns > now || request->landed) {  // what has landed was answered in time
+    bool const in_time = request->landed && !request->after_tick;
+    if (request->deadline_ns > now || in_time) {
       if (!request->landed) earliest = std::min(earliest, request->deadline_ns);
       request = request->open_next;
       continue;

@@ -19,6 +19,11 @@
 
 namespace corps::detail {
 
+namespace {
+/// How much later it may be than a Worker's clock says: a turn, and what the clock itself is late.
+constexpr std::int64_t clock_late_ns_max = 1'000'000;
+}  // namespace
+
 Request::~Request() {
   if (frame) frame.destroy();
 }
@@ -33,6 +38,9 @@ void Request::arrive(Cell& cell) {
 }
 
 void Request::serve(Cell& cell) {
+  // The Worker's clock may be late: near the deadline the exact time counts.
+  if (deadline_ns < never_ns - clock_late_ns_max && deadline_ns <= cell.now_ns + clock_late_ns_max) [[unlikely]]
+    cell.now_ns = now_ns();
   bool const too_late = deadline_ns != never_ns && deadline_ns <= cell.now_ns;
   if (too_late || (caller != nullptr && !begin())) [[unlikely]] {
     cell.exiting = cell.exiting || cell.object == nullptr;  // it would have been constructed by this request

@@ -212,7 +212,7 @@ void ChannelBase::block_to_read() {
 
 void ChannelBase::check_read() {
   auto const early = consumer_.pause.finish();
-  if (early == nullptr || may_read()) return;
+  if (early == nullptr || (early->code == Errc::timeout && may_read())) return;  // a cancel is said once, so it counts
   if (early->code == Errc::timeout)
     early->text =
         "no item of the stream came before the deadline of the request that waits; give it longer with within(...), or "

@@ -62,7 +62,7 @@ class CallsTest(corps_kit.CorpsCase):
         self.assertEqual(len(texts), 12)
         for what, text in texts.items():
             self.assertRegex(text, r"^WorkerLost no: there is no Worker at env [01], conc \d+\.\d+: it has ended, or never was$", what)
-        lines = self.assert_logged(self.running, "nobody saw how a call of probe::Worker::add ended: ")
+        lines = self.assert_logged(self.running, "a tell of probe::Worker::add at env 0, conc 0.0 has no Worker to go to: ")
         self.assertLess(len(lines), 64, "the log has a limit")
 
     def test_deadlines_travel(self):

@@ -174,7 +174,10 @@ TEST_CASE("a ring through a Task beside the request, and one that a late wait cl
   check_cycle(error_of(ring[0].call<&Node::pass_beside>(Node::Names{ring[1], ring[0]})));
   ring[0].call<&Node::give>(ring[2]).get();
   auto const text = ring[0].call<&Node::wait_late>(ring[1], ring[0]).get();
-  CHECK(names(text, ring[0], "Node::wait_late"));
+  INFO(text);
+  // Where the text begins depends on which wait is the younger one; the second to name a Worker says "there".
+  bool const by_its_request = names(text, ring[0], "Node::pass") && text.find("Node::wait_late there") != std::string::npos;
+  CHECK((names(text, ring[0], "Node::wait_late") || by_its_request));
   CHECK(names(text, ring[1], "Node::pass"));
 }
 
