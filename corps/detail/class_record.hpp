@@ -94,7 +94,8 @@ constexpr std::uint8_t overridden_hooks() {
         },
         "corps: a class that declares corps_receives overrides on_main, which receives its requests");
   }
-  constexpr bool selects = receives || interleaved_methods<C>() != nullptr;
+  constexpr bool interleaves_some = requires { C::corps_interleaved_methods; };
+  constexpr bool selects = receives || interleaves_some;
   static_assert(
       !selects || declared_overflow<C>() != Overflow::drop_oldest,
       "corps: a class that receives by itself, or interleaves some methods, cannot drop the oldest request when it is full");
