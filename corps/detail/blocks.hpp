@@ -33,8 +33,8 @@ struct ObjectInBlocks {
   static void operator delete(void* block, std::size_t bytes) noexcept { give_block(block, bytes); }
   // What is aligned more strictly than a block is not kept.
   static void* operator new(std::size_t bytes, std::align_val_t alignment) { return ::operator new(bytes, alignment); }
-  static void operator delete(void* block, std::size_t bytes, std::align_val_t alignment) noexcept {
-    ::operator delete(block, bytes, alignment);
+  static void operator delete(void* block, std::size_t, std::align_val_t alignment) noexcept {
+    ::operator delete(block, alignment);  // the form with a size is missing in clang before 19
   }
 };
 

@@ -116,7 +116,7 @@ using Item = typename ItemOf<std::decay_t<Items>>::Type;
 template <class Items>
 std::vector<Item<Items>> to_vector(Items&& items) {
   if constexpr (std::is_same_v<Items, std::vector<Item<Items>>>) {
-    return std::move(items);
+    return std::forward<Items>(items);
   } else {
     std::vector<Item<Items>> copy;
     for (auto const& item : items) copy.push_back(item);

@@ -34,7 +34,7 @@ struct OpenCall {
 /// How what was seen of one Worker leads to what was seen of another.
 class Index {
  public:
-  explicit Index(Dump const& dump) : dump_(dump) {
+  explicit Index(Dump const& dump) {
     for (auto const& worker : dump.census.workers) {
       workers_.emplace(worker.address.conc, &worker);
       for (auto const& request : worker.requests) requests_.emplace(request.id, Place{&worker, &request});
@@ -78,7 +78,6 @@ class Index {
   }
 
  private:
-  Dump const& dump_;
   std::unordered_map<ConcId, WorkerSeen const*> workers_;
   std::unordered_map<std::uint64_t, Place> requests_;
   std::unordered_map<ConcId, std::int64_t> turns_;
