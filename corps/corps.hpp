@@ -5,6 +5,7 @@
 #include "corps/address.hpp"    // IWYU pragma: export
 #include "corps/app.hpp"        // IWYU pragma: export
 #include "corps/bind.hpp"       // IWYU pragma: export
+#include "corps/blocking.hpp"   // IWYU pragma: export
 #include "corps/cancel.hpp"     // IWYU pragma: export
 #include "corps/combine.hpp"    // IWYU pragma: export
 #include "corps/conc.hpp"       // IWYU pragma: export

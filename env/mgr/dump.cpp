@@ -191,7 +191,7 @@ std::string as_text(Dump const& dump) {
   Index const index{dump};
   auto const& workers = dump.census.workers;
   auto text = fmt::format("dump of env {} of {} (process {}), {}\n", dump.env, dump.name, dump.process, dump.time);
-  text += fmt::format("threads: {} run Workers, {} spare ones beside them, {} in get()\n", dump.threads.primary,
+  text += fmt::format("threads: {} run Workers, {} spare ones beside them, {} in get() or blocking()\n", dump.threads.primary,
                       dump.threads.spare, dump.threads.blocked);
   text += fmt::format(
       "lost: {} errors that nobody saw; tells: {} had no Worker to go to, {} no room, {} came too late; {} late answers\n",

@@ -13,8 +13,11 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "corps/blocking.hpp"
+#include "corps/detail/runtime.hpp"
 #include "corps/error.hpp"
 #include "env/host/internal/cores.hpp"
 #include "env/sched/internal/job.hpp"
@@ -31,6 +34,9 @@ constinit Lanes* lanes_of_new_scheduler = nullptr;
 constinit thread_local Lane* own_lane = nullptr;
 
 constinit std::atomic<Scheduler*> active{nullptr};
+
+/// This thread may block as it likes: nobody waits for it.
+constinit thread_local bool off_duty = false;
 
 /// CAF's worker threads take their jobs from our lanes.
 class LanePolicy : public caf::policy::unprofiled {
@@ -131,9 +137,7 @@ struct Scheduler::Impl {
   /// One more thread than are blocked: an idle spare one is told to stay, or a new one starts.
   void take_over() {
     std::lock_guard const lock{mutex};
-    if (blocked == spare_max)
-      throw Overloaded{fmt::format(
-          "{} threads of this Env wait in get(), the most that may; use co_await, or raise limits.spare_threads", spare_max)};
+    if (blocked == spare_max) throw Overloaded{all_blocked(spare_max)};
     if (spares_running <= blocked) start_spare();
     ++blocked;
   }
@@ -147,7 +151,7 @@ struct Scheduler::Impl {
     try {
       free->thread = std::thread{[this, index] { run_spare(index); }};
     } catch (std::system_error const& error) {
-      throw Overloaded{fmt::format("no thread can be started to take over from one that waits in get(): {}", error.what())};
+      throw Overloaded{fmt::format("no thread can be started to take over from one that blocks: {}", error.what())};
     }
     free->in_use = true;
     ++spares_running;
@@ -227,7 +231,14 @@ ThreadCounts Scheduler::counts() const {
 
 Scheduler* scheduler() noexcept { return active.load(std::memory_order_acquire); }
 
-Blocking::Blocking(detail::Cell const& cell) : taken_over_(!cell.is_port() && (scheduler() != nullptr || simulation != nullptr)) {
+std::string all_blocked(std::size_t spare_max) {
+  return fmt::format(
+      "{} threads of this Env are blocked in get() or blocking(), the most that may; use co_await, or raise limits.spare_threads",
+      spare_max);
+}
+
+Blocking::Blocking(detail::Cell const& cell)
+    : taken_over_(!cell.is_port() && !off_duty && (scheduler() != nullptr || simulation != nullptr)) {
   if (!taken_over_) return;
   if (simulation != nullptr)
     simulation->block();
@@ -246,9 +257,39 @@ void Blocking::give_away() {
   if (taken_over_ && simulation == nullptr) scheduler()->give_away();
 }
 
+void stay_off_duty() noexcept { off_duty = true; }
+
 }  // namespace corps::sched
 
 namespace corps::detail {
+
+BlockingScope::BlockingScope() {
+  if (current_cell == nullptr || current_cell->is_port() || sched::off_duty) return;
+  if (sched::simulation != nullptr) {
+    sched::simulation->block();
+    sched::simulation->pause();
+  } else if (auto* const scheduler = sched::scheduler()) {
+    scheduler->block();
+    scheduler->give_away();
+    lane_ = std::exchange(sched::own_lane, nullptr);  // what the function sends is for the others as well
+  } else {
+    return;
+  }
+  handed_over_ = sched::off_duty = true;
+}
+
+BlockingScope::~BlockingScope() {
+  if (!handed_over_) return;
+  sched::off_duty = false;
+  if (sched::simulation != nullptr) {
+    sched::simulation->pause();
+    sched::simulation->unblock();
+  } else {
+    sched::own_lane = static_cast<sched::Lane*>(lane_);
+    sched::scheduler()->unblock();
+  }
+  current_cell->now_ns = now_ns();
+}
 
 void schedule(Cell& cell) noexcept {
   if (auto* const scheduler = sched::scheduler())

@@ -12,6 +12,7 @@
 #include "env/mail/internal/slab.hpp"
 #include "env/mail/internal/workers.hpp"
 #include "env/sched/internal/job.hpp"
+#include "env/sched/internal/scheduler.hpp"
 #include "test/kit/internal/baton.hpp"
 #include "test/kit/twin.hpp"
 
@@ -304,9 +305,7 @@ bool Baton::wait(bool (*is_so)(), std::int64_t limit_ns) { return wait_until(is_
 std::int64_t Baton::deadline_after(std::int64_t limit_ns) const noexcept { return detail::deadline_after(now_ns_, limit_ns); }
 
 void Baton::block() {
-  if (blocked_ == spare_max_)
-    throw Overloaded{fmt::format(
-        "{} threads of this Env wait in get(), the most that may; use co_await, or raise limits.spare_threads", spare_max_)};
+  if (blocked_ == spare_max_) throw Overloaded{sched::all_blocked(spare_max_)};
   ++blocked_;
   --in_turn_;
 }

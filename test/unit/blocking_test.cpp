@@ -1,9 +1,11 @@
-// Workers that block in get(): others go on, to a limit.
+// Workers that block in get() or blocking(): others go on, to a limit.
 
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "env/sched/internal/scheduler.hpp"
 #include "test/unit/runtime_kit.hpp"
 
 namespace blocking_test {
@@ -152,6 +154,136 @@ TEST_CASE("the deadline of a call ends a get() of a Conc") {
   auto blocker = corps::create<Blocker>(corps::here()).get();
   CHECK(blocker.call<&Blocker::wait_at_most>(gate, 10).get() == "Timeout");
   CHECK(blocker.call<&Blocker::wait_limit>(gate, 10).get() == "Timeout");
+}
+
+// --- blocking() --------------------------------------------------------------------------------------------------
+
+struct Events {
+  Event entered;
+  Event release;
+  Event told;
+};
+
+/// Blocks outside of what the runtime knows.
+class Sleeper : public corps::Conc {
+ public:
+  int sleep(std::uint64_t events) {
+    return corps::blocking([&] {
+      auto& both = object_of<Events>(events);
+      both.entered.happen();
+      return both.release.wait() ? 1 : 0;
+    });
+  }
+  corps::Task<int> sleep_as_task(std::uint64_t events) {
+    int const slept = sleep(events);
+    auto another = co_await corps::create<Sleeper>(corps::here());
+    auto const counted = co_await another.call<&Sleeper::quick>();
+    corps::exit(another);
+    co_return slept + counted;
+  }
+  /// What it sends before it sleeps is served while it sleeps.
+  bool tell_and_sleep(corps::Name<Sleeper> other, std::uint64_t events) {
+    return corps::blocking([&] {
+      other.tell<&Sleeper::happen>(events);
+      return object_of<Events>(events).told.wait();
+    });
+  }
+  void happen(std::uint64_t events) { object_of<Events>(events).told.happen(); }
+  int call_while_blocking(corps::Name<Sleeper> other) {
+    return corps::blocking([&] { return corps::blocking([&] { return other.call<&Sleeper::quick>().get() + 10; }) + 100; });
+  }
+  std::string throws() {
+    try {
+      corps::blocking([] { throw std::runtime_error{"the disk is gone"}; });
+    } catch (std::runtime_error const& error) {
+      return error.what();
+    }
+    return "nothing";
+  }
+  std::string try_to_block() {
+    bool ran = false;
+    try {
+      corps::blocking([&] { ran = true; });
+    } catch (corps::Overloaded const& error) {
+      return ran ? "it ran" : error.text();
+    }
+    return "";
+  }
+  /// Another Task of this Worker waits meanwhile.
+  corps::Task<int> beside(corps::Name<Gate> gate, std::uint64_t events) {
+    auto passes = gate.call<&Gate::pass>();
+    auto waits = corps::spawn(adds_one(std::move(passes)));
+    int const slept = sleep(events);
+    co_return slept + co_await waits;
+  }
+  int quick() { return ++count; }
+
+ private:
+  static corps::Task<int> adds_one(corps::Future<int> future) { co_return 1 + co_await future; }
+  int count = 0;
+};
+
+TEST_CASE("while Concs are in blocking(), others go on, with a single thread") {
+  Running corps({"env.threads=1"});
+  Events events;
+  std::vector<corps::Future<int>> sleeping;
+  for (int i = 0; i < 3; ++i) {
+    auto sleeper = corps::create<Sleeper>(corps::here()).get();
+    sleeping.push_back(sleeper.call<&Sleeper::sleep>(handle(events)));
+    sleeping.push_back(corps::create<Sleeper>(corps::here()).get().call<&Sleeper::sleep_as_task>(handle(events)));
+  }
+  auto busy = corps::create<Sleeper>(corps::here()).get();
+  CHECK(events.entered.wait(6));
+  CHECK(corps::sched::scheduler()->counts().blocked == 6);
+  for (int i = 1; i <= 100; ++i) CHECK(busy.call<&Sleeper::quick>().get() == i);
+  for (auto const& sleep : sleeping) CHECK_FALSE(sleep.ready());
+  events.release.happen();
+  for (std::size_t i = 0; i < sleeping.size(); ++i) CHECK(sleeping[i].get() == 1 + static_cast<int>(i % 2));
+  CHECK(corps::sched::scheduler()->counts().blocked == 0);
+}
+
+TEST_CASE("what is sent in blocking() is run by others while it lasts") {
+  Running corps({"env.threads=1"});
+  Events events;
+  auto sleeper = corps::create<Sleeper>(corps::here()).get();
+  auto other = corps::create<Sleeper>(corps::here()).get();
+  CHECK(sleeper.call<&Sleeper::tell_and_sleep>(other, handle(events)).get());
+  CHECK(sleeper.call<&Sleeper::call_while_blocking>(other).get() == 111);
+}
+
+TEST_CASE("blocking() brings what the function returns, or throws") {
+  int number = 7;
+  CHECK(&corps::blocking([&]() -> int& { return number; }) == &number);  // a plain thread, without any Env
+  Running corps;
+  CHECK(corps::blocking([] { return std::string{"read"}; }) == "read");
+  auto sleeper = corps::create<Sleeper>(corps::here()).get();
+  CHECK(sleeper.call<&Sleeper::throws>().get() == "the disk is gone");
+}
+
+TEST_CASE("at the limit of spare threads blocking() says so, and runs nothing") {
+  Running corps({"env.threads=1", "limits.spare_threads=1"});
+  Events events;
+  auto one = corps::create<Sleeper>(corps::here()).get();
+  auto two = corps::create<Sleeper>(corps::here()).get();
+  auto sleeps = one.call<&Sleeper::sleep>(handle(events));
+  CHECK(events.entered.wait());
+  CHECK(two.call<&Sleeper::try_to_block>().get().find("limits.spare_threads") != std::string::npos);
+  events.release.happen();
+  CHECK(sleeps.get() == 1);
+  CHECK(two.call<&Sleeper::try_to_block>().get() == "");  // there is room again
+}
+
+TEST_CASE("blocking() holds the other Tasks of its Conc, and only those") {
+  Running corps({"env.threads=1"});
+  Events events;
+  auto gate = corps::create<Gate>(corps::here()).get();
+  auto sleeper = corps::create<Sleeper>(corps::here()).get();
+  auto both = sleeper.call<&Sleeper::beside>(gate, handle(events));
+  CHECK(events.entered.wait());
+  gate.call<&Gate::open>().get();
+  CHECK_FALSE(both.ready());
+  events.release.happen();
+  CHECK(both.get() == 3);
 }
 
 }  // namespace blocking_test

@@ -68,7 +68,7 @@ TEST_CASE("a dump says what each Worker runs and waits for, and the chains of th
   auto const text = corps::mgr::as_text(corps::mgr::take_dump("test"));
   CAPTURE(text);
   CHECK(has(text, "dump of env 0 of test (process "));
-  CHECK(has(text, "threads: 2 run Workers, 1 spare ones beside them, 1 in get()"));
+  CHECK(has(text, "threads: 2 run Workers, 1 spare ones beside them, 1 in get() or blocking()"));
   CHECK(has(text, "  runs runtime_kit::Holder::hold, for "));
   CHECK(has(text, "did not answer in time: it is in the middle of a turn"));
   CHECK(has(text, stuck.at(stuck.near) + "  dump_test::Asker 'near', 1 in the mailbox, 1 calls open"));

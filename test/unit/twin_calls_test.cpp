@@ -347,7 +347,32 @@ class Blocker : public corps::Conc {
     rest.pop_back();
     return 1 + next.call<&Blocker::down>(rest).get();
   }
+  /// The same, said to block as a whole: the get() in it counts no further.
+  int down_blocking(std::vector<Name<Blocker>> rest) {
+    return corps::blocking([&] {
+      if (rest.empty()) return 0;
+      auto const next = rest.back();
+      rest.pop_back();
+      return 1 + next.call<&Blocker::down_blocking>(rest).get();
+    });
+  }
 };
+
+TEST_CASE("blocking() stalls nobody, up to the limit") {
+  for_seeds(20, four_may_block, [&](Twin& twin) {
+    std::vector<Name<Blocker>> chain;
+    for (int i = 0; i < 3; ++i) chain.push_back(corps::create<Blocker>(corps::here()).get());
+    auto const first = corps::create<Blocker>(corps::here()).get();
+    auto echo = corps::create<Echo>(corps::here()).get();
+    auto answer = first.call<&Blocker::down_blocking>(chain);
+    CHECK(echo.call<&Echo::echo>(7).get() == 7);
+    CHECK(answer.get() == 3);
+    chain.push_back(corps::create<Blocker>(corps::here()).get());
+    auto const error = error_of(first.call<&Blocker::down_blocking>(chain));
+    CHECK(error.type == "corps::Overloaded");
+    CHECK(twin.now() == 0s);
+  });
+}
 
 TEST_CASE("Workers that block in get() stall nobody, up to the limit") {
   int overloaded = 0;

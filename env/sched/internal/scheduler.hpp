@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include "corps/detail/cell.hpp"
 
@@ -11,14 +12,15 @@ namespace corps::sched {
 struct ThreadCounts {
   std::size_t primary = 0;  // env.threads
   std::size_t spare = 0;    // that run beside them
-  std::size_t blocked = 0;  // in get()
+  std::size_t blocked = 0;  // in get() or blocking()
 };
 
 /// The threads on which the Workers of an Env take their turns: CAF's scheduler with our own lanes for its policy, and
 /// spare threads for those that block.
 class Scheduler {
  public:
-  /// Starts the threads. `spare_max`: how many of them may block at a time in `get()` and have another take over.
+  /// Starts the threads. `spare_max`: how many of them may block at a time, in `get()` or `blocking()`, and have another take
+  /// over.
   Scheduler(std::size_t threads, std::size_t spare_max);
   /// Stops the threads, each after the turn it is in.
   ~Scheduler();
@@ -40,6 +42,12 @@ class Scheduler {
 
 /// The scheduler of this process; null while no Env runs.
 Scheduler* scheduler() noexcept;
+
+/// What Overloaded says when no more threads may block.
+std::string all_blocked(std::size_t spare_max);
+
+/// This thread runs one Worker alone: nobody takes over when it blocks.
+void stay_off_duty() noexcept;
 
 /// Around a wait in the middle of a turn.
 class Blocking {

@@ -31,6 +31,8 @@ class Simulation {
   /// A Worker is about to block in the middle of its turn; throws Overloaded at the limit.
   virtual void block() = 0;
   virtual void unblock() noexcept = 0;
+  /// A Worker begins, or has ended, what may take long: others may go on.
+  virtual void pause() noexcept = 0;
 
  protected:
   ~Simulation() = default;

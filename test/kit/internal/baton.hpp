@@ -78,6 +78,7 @@ class Baton final : public sched::Simulation {
   bool wait(bool (*is_so)(), std::int64_t limit_ns) override;
   void block() override;
   void unblock() noexcept override;
+  void pause() noexcept override { maybe_preempt(); }
 
  private:
   struct Choice {
