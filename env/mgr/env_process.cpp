@@ -31,14 +31,13 @@ std::mutex stop_handler_mutex;
 std::function<void(int)> stop_handler;
 
 net::LinkLimits link_limits(startup::LimitSettings const& limits) {
-  return {.in_flight_bytes_max = limits.in_flight_per_link, .message_bytes_max = limits.message};
+  return {.in_flight_bytes_max = limits.in_flight_per_link,
+          .message_bytes_max = limits.message,
+          .queued_bytes_max = 2 * (limits.in_flight_per_link + limits.message)};
 }
 
-/// Replies are never refused for want of room, since open calls bound them; so the batch has room for them on top of the
-/// requests that the link lets in.
 net::NetSettings net_settings(startup::LimitSettings const& limits) {
   return {.frame_bytes_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(limits.message + 4096, 0xffff'ffff)),
-          .batch_bytes_max = 2 * (limits.in_flight_per_link + limits.message),
           .handshake_limit = limits.handshake,
           .linger_limit = 1s};
 }

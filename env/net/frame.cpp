@@ -42,10 +42,11 @@ std::string kind_text(std::uint8_t kind) {
   return "kind " + std::to_string(kind);
 }
 
-std::array<std::byte, header_bytes> frame_header(FrameKind kind, std::size_t payload_size) noexcept {
+std::array<std::byte, header_bytes> frame_header(FrameKind kind, std::size_t payload_size, std::uint16_t number) noexcept {
   std::array<std::byte, header_bytes> header{};
   put_number(header.data(), static_cast<std::uint32_t>(payload_size));
   header[4] = static_cast<std::byte>(kind);
+  put_number(header.data() + 6, number);
   return header;
 }
 
@@ -62,7 +63,8 @@ std::optional<Frame> FrameReader::next(std::span<std::byte const>& bytes) {
       auto const size = frame_size(bytes.data());
       if (!size) return std::nullopt;
       if (bytes.size() >= *size) {
-        Frame const frame{static_cast<FrameKind>(bytes[4]), bytes.subspan(header_bytes, *size - header_bytes)};
+        Frame const frame{static_cast<FrameKind>(bytes[4]), get_number<std::uint16_t>(bytes.data() + 6),
+                          bytes.subspan(header_bytes, *size - header_bytes)};
         bytes = bytes.subspan(*size);
         return frame;
       }
@@ -80,7 +82,7 @@ std::optional<Frame> FrameReader::next(std::span<std::byte const>& bytes) {
   keep(bytes, std::min(*size - partial_size_, bytes.size()));
   if (partial_size_ < *size) return std::nullopt;
   partial_size_ = 0;
-  return Frame{static_cast<FrameKind>(header_[4]), partial_};
+  return Frame{static_cast<FrameKind>(header_[4]), get_number<std::uint16_t>(header_.data() + 6), partial_};
 }
 
 // Checks a header and returns the size of its frame.

@@ -92,7 +92,7 @@ ErrorInfo packing_failed(std::string_view what) noexcept {
 bool Link::send(std::unique_ptr<Request> request) noexcept {
   bool const one_way = request->caller == nullptr && request->origin == nullptr;
   auto const number = one_way ? no_answer_wanted : 1 + last_number_.fetch_add(1, std::memory_order_relaxed);
-  ByteBuffer frame;
+  auto frame = frame_with_room();
   try {
     Packer out{frame, limits_.message_bytes_max};
     pack_request(out, *request, number);
@@ -101,7 +101,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     return false;
   }
   // What one Worker sends stays in order: it sends one thing at a time, and carrier_up sends what waits before the link is up.
-  std::shared_ptr<Connection> connection;
+  std::shared_ptr<Carrier> carrier;
   {
     std::unique_lock lock{mutex_};
     if (!gone_.empty()) {
@@ -110,23 +110,18 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
       request.release()->bounce(std::move(error));
       return false;
     }
-    connection = connection_;
-    auto const queued = connection != nullptr ? connection->queued_bytes() : unsent_bytes_;
+    auto const queued = carrier_ != nullptr ? queued_bytes() : unsent_bytes_;
     if (queued > limits_.in_flight_bytes_max) {
       lock.unlock();
       request.release()->bounce(link_full(env_, queued));
       return false;
     }
-    if (connection == nullptr) return keep_unsent(number, std::move(frame), std::move(request));
+    if (carrier_ == nullptr) return keep_unsent(number, std::move(frame), std::move(request));
+    carrier = carrier_;
     if (number != no_answer_wanted) open_.emplace(number, std::move(request));
+    queue(FrameKind::request, std::move(frame));
   }
-  auto const sent = connection->send(FrameKind::request, frame);
-  if (sent == SendResult::sent || (sent == SendResult::closed && number != no_answer_wanted))
-    return false;  // carrier_down ends the call
-  if (number != no_answer_wanted) request = take_open(number);
-  if (request == nullptr) return false;
-  request.release()->bounce(sent == SendResult::closed ? lost(env_, "the connection to it has just closed", Ran::no)
-                                                       : link_full(env_, connection->queued_bytes()));
+  carrier->flush();
   return false;
 }
 
@@ -141,7 +136,11 @@ bool Link::keep_unsent(std::uint64_t number, ByteBuffer frame, std::unique_ptr<R
   return state_ == State::idle && std::exchange(state_, State::wanted) == State::idle;
 }
 
-bool Link::send_control(std::span<std::byte const> bytes) { return reply(FrameKind::control, bytes); }
+bool Link::send_control(std::span<std::byte const> bytes) {
+  auto frame = frame_with_room();
+  frame.append(bytes.data(), bytes.size());
+  return reply(FrameKind::control, std::move(frame));
+}
 
 std::unique_ptr<Request> Link::take_open(std::uint64_t number) {
   std::lock_guard const lock{mutex_};
@@ -221,9 +220,9 @@ void Link::on_request(std::span<std::byte const> payload) {
 
 void Link::answer(std::unique_ptr<Request> request) noexcept {
   if (request->error != nullptr) return answer_with_error(request->origin_call, *request->error);
-  ByteBuffer bytes;
+  auto frame = frame_with_room();
   try {
-    Packer out{bytes, limits_.message_bytes_max};
+    Packer out{frame, limits_.message_bytes_max};
     out(request->origin_call);
     request->pack_result(out);
   } catch (...) {
@@ -231,33 +230,62 @@ void Link::answer(std::unique_ptr<Request> request) noexcept {
     info.ran = Ran::yes;
     return answer_with_error(request->origin_call, info);
   }
-  reply(FrameKind::answer, bytes);
+  reply(FrameKind::answer, std::move(frame));
 }
 
 void Link::answer_with_error(std::uint64_t call, ErrorInfo error) noexcept {
   if (call == no_answer_wanted)
     return host::log(host::Level::warn, fmt::format("a request of env {} that wants no answer failed: {}", env_, error.text));
   shorten(error, std::min(error_text_bytes_max, limits_.message_bytes_max / 4));
-  ByteBuffer bytes;
-  Packer out{bytes};
+  auto frame = frame_with_room();
+  Packer out{frame};
   out(call, error);
-  reply(FrameKind::error, bytes);
+  reply(FrameKind::error, std::move(frame));
 }
 
-bool Link::reply(FrameKind kind, std::span<std::byte const> bytes) noexcept {
-  std::shared_ptr<Connection> connection;
+bool Link::reply(FrameKind kind, ByteBuffer frame) noexcept {
+  std::shared_ptr<Carrier> carrier;
+  bool full = false;
   {
     std::lock_guard const lock{mutex_};
-    connection = connection_;
+    if (carrier_ == nullptr) return false;
+    carrier = carrier_;
+    full = !queue(kind, std::move(frame));
   }
-  if (connection == nullptr) return false;
-  auto const sent = connection->send(kind, bytes);
-  if (sent == SendResult::full || sent == SendResult::too_large) {
-    auto const why = fmt::format("env {} does not take what it is sent: {} bytes wait", env_, connection->queued_bytes());
-    host::log(host::Level::error, why);
-    connection->close(why);
+  if (!full) {
+    carrier->flush();
+    return true;
   }
-  return sent == SendResult::sent;
+  auto const why = fmt::format("env {} does not take what it is sent: {} bytes wait", env_, queued_bytes());
+  host::log(host::Level::error, why);
+  carrier->close(why);
+  return false;
+}
+
+// --- what the carrier takes from ----------------------------------------------------------------------------------
+
+std::size_t Link::queued_bytes() noexcept {
+  std::lock_guard const lock{queue_mutex_};
+  return queue_.unsent_bytes();
+}
+
+bool Link::queue(FrameKind kind, ByteBuffer frame) noexcept {
+  std::lock_guard const lock{queue_mutex_};
+  if (queue_.bytes() != 0 && queue_.bytes() + frame.size() > limits_.queued_bytes_max) return false;
+  queue_.push(kind, 0, std::move(frame));
+  return true;
+}
+
+std::size_t Link::offer(Carrier& by, std::span<Piece> pieces) noexcept {
+  std::lock_guard const lock{queue_mutex_};
+  return taker_ == &by ? queue_.offer(pieces) : 0;
+}
+
+void Link::taken(Carrier& by, std::size_t bytes) noexcept {
+  std::lock_guard const lock{queue_mutex_};
+  if (taker_ != &by) return queue_.give_back();
+  queue_.taken(bytes);
+  queue_.release_sent();
 }
 
 // --- the carrier -------------------------------------------------------------------------------------------------
@@ -301,33 +329,41 @@ bool Link::admits_carrier_of_peer() {
   return state_ != State::dialing || env_ < self_;
 }
 
-bool Link::carrier_up(std::shared_ptr<Connection> connection) {
-  std::lock_guard const lock{mutex_};
-  if (state_ == State::up) {
-    connection->close("this Env has another connection to its peer");
-    return false;
+bool Link::carrier_up(std::shared_ptr<Carrier> carrier) {
+  {
+    std::lock_guard const lock{mutex_};
+    if (state_ == State::up) {
+      carrier->close("this Env has another connection to its peer");
+      return false;
+    }
+    carrier_ = carrier;
+    state_ = State::up;
+    failed_dials_ = 0;
+    for (auto& request : std::exchange(unsent_, {})) queue(FrameKind::request, std::move(request.frame));
+    unsent_bytes_ = 0;
+    open_.merge(unsent_calls_);
+    std::lock_guard const queue_lock{queue_mutex_};
+    taker_ = carrier.get();
   }
-  connection_ = std::move(connection);
-  state_ = State::up;
-  failed_dials_ = 0;
-  for (auto const& request : std::exchange(unsent_, {})) connection_->send(FrameKind::request, request.frame, {}, Flush::later);
-  unsent_bytes_ = 0;
-  open_.merge(unsent_calls_);
-  connection_->flush();
+  carrier->attach(*this);
+  carrier->flush();
   return true;
 }
 
-bool Link::carrier_down(Connection& connection) {
+bool Link::carrier_down(Carrier& carrier) {
   Calls calls;
   std::string how;
   {
     std::lock_guard const lock{mutex_};
-    if (connection_.get() != &connection) return false;
-    connection_ = nullptr;
+    if (carrier_.get() != &carrier) return false;
+    carrier_ = nullptr;
     state_ = State::idle;
     orphans_.merge(open_);
     if (!gone_.empty()) calls.swap(orphans_);
     how = gone_;
+    std::lock_guard const queue_lock{queue_mutex_};
+    taker_ = nullptr;
+    queue_.clear();
   }
   end_lost(std::move(calls), how);
   mail::forget_watchers(*this);
@@ -380,7 +416,7 @@ void Link::give_up(std::string const& why) {
     if (!gone_.empty()) {
       cause = gone_;
       calls.merge(open_);
-      if (connection_ != nullptr) connection_->close(gone_);  // somebody else holds its other end
+      if (carrier_ != nullptr) carrier_->close(gone_);  // somebody else holds its other end
     }
   }
   end_lost(std::move(calls), cause);

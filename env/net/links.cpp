@@ -115,25 +115,25 @@ bool Links::admit(Peer const& peer) {
   return way != nullptr && way->admits_carrier_of_peer();
 }
 
-void Links::on_open(std::shared_ptr<Connection> connection, bool dialed) {
-  auto const peer = connection->peer();
+void Links::on_open(std::shared_ptr<Carrier> carrier, bool dialed) {
+  auto const peer = carrier->peer();
   auto* const way = find_or_make(peer.env);
-  connection->set_user_data(reinterpret_cast<std::uintptr_t>(way));
-  if (way->carrier_up(std::move(connection))) directory_.on_link(peer, true);
+  carrier->set_user_data(reinterpret_cast<std::uintptr_t>(way));
+  if (way->carrier_up(std::move(carrier))) directory_.on_link(peer, true);
   if (!dialed) return;
   --dials_;
   begin_dials();
 }
 
-void Links::on_frame(Connection& connection, FrameKind kind, std::span<std::byte const> payload) {
-  auto& way = *reinterpret_cast<Link*>(connection.user_data());
+void Links::on_frame(Carrier& carrier, Frame const& frame) {
+  auto& way = *reinterpret_cast<Link*>(carrier.user_data());
   std::string why;
   try {
-    switch (kind) {
-      case FrameKind::request: return way.on_request(payload);
-      case FrameKind::answer: return way.on_answer(payload);
-      case FrameKind::error: return way.on_error(payload);
-      case FrameKind::control: return directory_.on_control(connection.peer(), payload);
+    switch (frame.kind) {
+      case FrameKind::request: return way.on_request(frame.payload);
+      case FrameKind::answer: return way.on_answer(frame.payload);
+      case FrameKind::error: return way.on_error(frame.payload);
+      case FrameKind::control: return directory_.on_control(carrier.peer(), frame.payload);
       default: why = "a frame of a kind that has no meaning here";
     }
   } catch (Error const& error) {
@@ -141,14 +141,14 @@ void Links::on_frame(Connection& connection, FrameKind kind, std::span<std::byte
   } catch (std::exception const& error) {
     why = fmt::format("a frame could not be taken: {}", error.what());
   }
-  host::log(host::Level::error, fmt::format("closed the connection with {}: {}", to_string(connection.peer()), why));
-  connection.close(std::move(why));
+  host::log(host::Level::error, fmt::format("closed the connection with {}: {}", to_string(carrier.peer()), why));
+  carrier.close(std::move(why));
 }
 
-void Links::on_closed(Connection& connection, std::string_view reason) {
-  auto const peer = connection.peer();
-  auto& way = *reinterpret_cast<Link*>(connection.user_data());
-  if (!way.carrier_down(connection)) return;
+void Links::on_closed(Carrier& carrier, std::string_view reason, Ending) {
+  auto const peer = carrier.peer();
+  auto& way = *reinterpret_cast<Link*>(carrier.user_data());
+  if (!way.carrier_down(carrier)) return;
   give_up_after(wait_for_cause, way, fmt::format("connection lost: {}", reason));
   directory_.on_link(peer, false);
 }

@@ -94,10 +94,8 @@ class Network::Impl final : public Stream::Owner, public Opening::Owner, public 
   bool admit(Peer const& peer) override { return events_.admit(peer); }
   void on_opened(Opening& opening, host::UniqueFd fd, std::span<std::byte const> rest) override;
   void on_failed(Opening& opening, std::string const& reason) override;
-  void on_frame(Stream& stream, FrameKind kind, std::span<std::byte const> payload) override {
-    events_.on_frame(stream, kind, payload);
-  }
-  void on_closed(Stream& stream, std::string const& reason, bool fault) override;
+  void on_frame(Stream& stream, Frame const& frame) override { events_.on_frame(stream, frame); }
+  void on_closed(Stream& stream, std::string const& reason, Ending ending, bool fault) override;
   void on_released(Stream& stream) override;
 
   Identity identity_;
@@ -175,7 +173,7 @@ void Network::Impl::begin_stop(std::chrono::milliseconds limit) {
   }
   for (auto const& [key, stream] : streams_) stream->flush_and_close("the Env is stopping");
   reactor_.after(limit, [this] {
-    for (auto const& [key, stream] : streams_) stream->close("closed at the stop limit, not drained");
+    for (auto const& [key, stream] : streams_) stream->close("closed at the stop limit, not drained", Ending::final);
   });
   end_if_idle();
 }
@@ -332,9 +330,9 @@ void Network::Impl::on_failed(Opening& opening, std::string const& reason) {
   }
 }
 
-void Network::Impl::on_closed(Stream& stream, std::string const& reason, bool fault) {
+void Network::Impl::on_closed(Stream& stream, std::string const& reason, Ending ending, bool fault) {
   if (fault) log_("closed the connection with " + to_string(stream.peer()) + ": " + reason);
-  events_.on_closed(stream, reason);
+  events_.on_closed(stream, reason, ending);
 }
 
 void Network::Impl::on_released(Stream& stream) {

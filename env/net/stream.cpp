@@ -16,20 +16,7 @@ namespace {
 
 constexpr int reads_per_turn_max = 4;   // then other connections have their turn
 constexpr int writes_per_turn_max = 8;  // by a thread that wanted to send one frame; then the I/O thread goes on
-constexpr std::size_t flushed_unasked_bytes = std::size_t{64} << 10;  // of frames sent with Flush::later
-constexpr std::size_t kept_capacity_max = std::size_t{64} << 10;
-
-void append(std::vector<std::byte>& to, std::span<std::byte const> bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
-
-void empty(std::vector<std::byte>& bytes) {
-  if (bytes.capacity() > kept_capacity_max) {
-    std::vector<std::byte>().swap(bytes);
-  } else {
-    bytes.clear();
-  }
-}
-
-iovec part(std::span<std::byte const> bytes) noexcept { return {const_cast<std::byte*>(bytes.data()), bytes.size()}; }
+constexpr std::size_t pieces_max = 64;  // of one system call
 
 // Bytes taken, 0 if the socket is full, or -errno.
 ssize_t send_now(int fd, std::span<iovec> parts) noexcept {
@@ -56,14 +43,12 @@ std::string goodbye_text(std::span<std::byte const> payload) {
 
 }  // namespace
 
-Connection::~Connection() = default;
+Carrier::~Carrier() = default;
 
 Stream::Stream(Reactor& reactor, Owner& owner, NetSettings const& settings, Peer peer, host::UniqueFd fd)
-    : Connection(peer),
+    : Carrier(peer),
       reactor_(reactor),
       owner_(owner),
-      frame_bytes_max_(settings.frame_bytes_max),
-      batch_bytes_max_(settings.batch_bytes_max),
       linger_limit_(settings.linger_limit),
       fd_(fd.get()),
       reader_(Phase::established, settings.frame_bytes_max) {
@@ -103,92 +88,82 @@ bool Stream::take(std::span<std::byte const> bytes) {
     auto const frame = reader_.next(bytes);
     if (!frame) break;
     if (frame->kind == FrameKind::goodbye) {
-      finish("peer said goodbye: " + goodbye_text(frame->payload));
+      finish("peer said goodbye: " + goodbye_text(frame->payload), Ending::final);
       return false;
     }
     {
       Lock const lock(mutex_);
       if (mode_ == Mode::closed) return false;  // finish() is on its way
     }
-    owner_.on_frame(*this, frame->kind, frame->payload);
+    owner_.on_frame(*this, *frame);
   }
-  if (!finished_ && !reader_.failure().empty()) finish(std::string(reader_.failure()), true);
+  if (!finished_ && !reader_.failure().empty()) finish(std::string(reader_.failure()), Ending::final, true);
   return !finished_;
 }
 
 // Writing: on any thread.
 
-SendResult Stream::send(FrameKind kind, std::span<std::byte const> head, std::span<std::byte const> body, Flush flush) {
-  auto const payload_size = head.size() + body.size();
-  if (payload_size > frame_bytes_max_) return SendResult::too_large;
-  auto const header = frame_header(kind, payload_size);
-  auto const size = header.size() + payload_size;
-
-  Lock lock(mutex_);
-  if (mode_ != Mode::open) return SendResult::closed;
-  auto const queued = batch_.size() + leaving_.size() - left_;
-  if (queued != 0 && queued + size > batch_bytes_max_) return SendResult::full;
-  if (writing_ || flush == Flush::later || !batch_.empty()) {
-    append(batch_, header);
-    append(batch_, head);
-    append(batch_, body);
-    if (!writing_ && (flush == Flush::now || batch_.size() >= flushed_unasked_bytes)) write_batch(lock);
-    return SendResult::sent;
-  }
-
-  // Nothing is queued and nobody writes: straight from the caller's memory into the socket.
-  writing_ = in_system_call_ = true;
-  lock.unlock();
-  std::array parts{part(header), part(head), part(body)};
-  ssize_t const sent = send_now(fd_, parts);
-  lock.lock();
-  in_system_call_ = false;
-  if (hand_over_for_release()) return SendResult::closed;
-  if (sent < 0) {
-    write_failed(static_cast<int>(-sent));
-    return SendResult::closed;
-  }
-  auto taken = static_cast<std::size_t>(sent);
-  if (taken < size) {
-    for (auto const bytes : {std::span<std::byte const>(header), head, body}) {
-      auto const skipped = std::min(taken, bytes.size());
-      append(leaving_, bytes.subspan(skipped));
-      taken -= skipped;
-    }
-  }
-  write_batch(lock);
-  return SendResult::sent;
+void Stream::attach(Outbox& outbox) {
+  Lock const lock(mutex_);
+  outbox_ = &outbox;
 }
 
 void Stream::flush() {
   Lock lock(mutex_);
-  if (!writing_ && mode_ == Mode::open && !batch_.empty()) write_batch(lock);
+  if (!writing_ && outbox_ != nullptr && (mode_ == Mode::open || mode_ == Mode::closing)) write(lock);
+}
+
+bool Stream::is_open() const {
+  Lock const lock(mutex_);
+  return mode_ == Mode::open;
+}
+
+std::size_t Stream::next_pieces(std::span<Piece> pieces) {
+  if (mode_ != Mode::open && mode_ != Mode::closing) return 0;
+  if (!outbox_is_done_ && outbox_ != nullptr) {
+    auto const count = outbox_->offer(*this, pieces);
+    if (count != 0) return count;
+  }
+  if (mode_ == Mode::open) return 0;
+  outbox_is_done_ = true;
+  pieces[0] = goodbye_frame_;
+  return 1;
 }
 
 // The caller is the writer until all is written, the socket is full, or it has written for long enough; then the I/O thread is.
-void Stream::write_batch(Lock& lock) {
+void Stream::write(Lock& lock) {
   writing_ = true;
   for (int turn = 0; turn < writes_per_turn_max; ++turn) {
-    if (left_ == leaving_.size()) {
-      empty(leaving_);
-      left_ = 0;
-      leaving_.swap(batch_);
-    }
-    if (leaving_.empty() || mode_ == Mode::closed) {
+    std::array<Piece, pieces_max> pieces;
+    auto const count = next_pieces(pieces);
+    if (count == 0) {
       writing_ = false;
-      if (mode_ == Mode::closing) ::shutdown(fd_, SHUT_WR);
       return;
     }
+    auto const goodbye = outbox_is_done_;
     in_system_call_ = true;
     lock.unlock();
-    std::array parts{part(std::span<std::byte const>(leaving_).subspan(left_))};
-    ssize_t const sent = send_now(fd_, parts);
+    std::array<iovec, pieces_max> parts;
+    std::size_t offered = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      parts[i] = {const_cast<std::byte*>(pieces[i].data()), pieces[i].size()};
+      offered += pieces[i].size();
+    }
+    ssize_t const sent = send_now(fd_, std::span(parts).first(count));
+    auto const taken = sent < 0 ? 0 : static_cast<std::size_t>(sent);
+    if (!goodbye) outbox_->taken(*this, taken);
     lock.lock();
     in_system_call_ = false;
     if (hand_over_for_release()) return;
     if (sent < 0) return write_failed(static_cast<int>(-sent));
-    left_ += static_cast<std::size_t>(sent);
-    if (left_ < leaving_.size()) break;
+    if (goodbye) goodbye_frame_.erase(goodbye_frame_.begin(), goodbye_frame_.begin() + sent);
+    if (taken < offered) break;
+    if (goodbye) {
+      writing_ = false;
+      mode_ = Mode::said;
+      ::shutdown(fd_, SHUT_WR);
+      return;
+    }
   }
   reactor_.post([self = shared_from_this()] {
     if (self->descriptor_) self->descriptor_->arm_write();
@@ -199,7 +174,7 @@ void Stream::on_writable() {
   auto const self = shared_from_this();
   Lock lock(mutex_);
   if (mode_ == Mode::closing) linger();  // the peer takes bytes
-  write_batch(lock);
+  write(lock);
 }
 
 // What the peer sent before it went is worth more than the failure to write: the reader goes on and finds the end by itself.
@@ -218,18 +193,14 @@ bool Stream::hand_over_for_release() {
   return true;
 }
 
-std::size_t Stream::queued_bytes() const {
-  Lock const lock(mutex_);
-  return batch_.size() + leaving_.size() - left_;
-}
-
 // Closing.
 
-void Stream::close(std::string reason) {
+void Stream::close(std::string reason, Ending ending) {
   Lock const lock(mutex_);
   if (mode_ == Mode::closed) return;
   mode_ = Mode::closed;
-  reactor_.post([self = shared_from_this(), reason = std::move(reason)]() mutable { self->finish(std::move(reason)); });
+  reactor_.post(
+      [self = shared_from_this(), reason = std::move(reason), ending]() mutable { self->finish(std::move(reason), ending); });
 }
 
 void Stream::flush_and_close(std::string reason) {
@@ -238,20 +209,21 @@ void Stream::flush_and_close(std::string reason) {
   mode_ = Mode::closing;
   goodbye_ = std::move(reason);
   auto const text = std::as_bytes(std::span(goodbye_)).first(std::min(goodbye_.size(), goodbye_bytes_max));
-  append(batch_, frame_header(FrameKind::goodbye, text.size()));
-  append(batch_, text);
+  auto const header = frame_header(FrameKind::goodbye, text.size());
+  goodbye_frame_.assign(header.begin(), header.end());
+  goodbye_frame_.insert(goodbye_frame_.end(), text.begin(), text.end());
   reactor_.post([self = shared_from_this()] { self->linger(); });
-  if (!writing_) write_batch(lock);
+  if (!writing_) write(lock);
 }
 
 // Closes if from now on nothing happens for linger_limit.
 void Stream::linger() {
-  if (!finished_) linger_->start(linger_limit_, [self = shared_from_this()] { self->finish(self->goodbye_); });
+  if (!finished_) linger_->start(linger_limit_, [self = shared_from_this()] { self->finish(self->goodbye_, Ending::final); });
 }
 
 // On the I/O thread. The socket itself is closed when no thread is inside a system call with it: its number must not be
 // given to another connection before.
-void Stream::finish(std::string reason, bool fault) {
+void Stream::finish(std::string reason, Ending ending, bool fault) {
   if (finished_) return;
   finished_ = true;
   linger_->cancel();
@@ -259,24 +231,21 @@ void Stream::finish(std::string reason, bool fault) {
   bool release_now = false;
   {
     Lock const lock(mutex_);
-    if (mode_ == Mode::closing) reason = goodbye_;
+    if (mode_ == Mode::closing || mode_ == Mode::said) {
+      reason = goodbye_;
+      ending = Ending::final;
+    }
     mode_ = Mode::closed;
     release_wanted_ = true;
     release_now = !in_system_call_;
     ::shutdown(fd_, SHUT_RDWR);
   }
-  owner_.on_closed(*this, reason, fault);
+  owner_.on_closed(*this, reason, ending, fault);
   if (release_now) release();
 }
 
 void Stream::release() {
   if (!descriptor_) return;
-  {
-    Lock const lock(mutex_);
-    empty(batch_);
-    empty(leaving_);
-    left_ = 0;
-  }
   descriptor_.reset();
   linger_.reset();
   owner_.on_released(*this);

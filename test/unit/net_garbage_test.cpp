@@ -21,10 +21,12 @@ using namespace std::chrono_literals;
 using test::authenticate;
 using test::Bytes;
 using test::bytes_of;
+using test::Connection;
 using test::frame_bytes;
 using test::identity_of;
 using test::Node;
 using test::RawSocket;
+using test::SendResult;
 using test::view;
 
 // Env 0, that is attacked, and env 1, whose connection must go on.

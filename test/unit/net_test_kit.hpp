@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "env/net/internal/endpoint.hpp"
+#include "env/net/internal/frame_queue.hpp"
 #include "env/net/internal/handshake.hpp"
 #include "env/net/internal/network.hpp"
 
@@ -48,6 +49,53 @@ inline Identity identity_of(corps::EnvId env, std::uint32_t epoch = 1) {
   identity.self = {env, epoch};
   return identity;
 }
+
+enum class SendResult : std::uint8_t { sent, closed };
+enum class Flush : std::uint8_t { now, later };
+
+/// A carrier and a queue of frames for it.
+class Connection final : public Outbox {
+ public:
+  explicit Connection(std::shared_ptr<Carrier> carrier) : carrier_(std::move(carrier)) {}
+
+  Peer peer() const { return carrier_->peer(); }
+  SendResult send(FrameKind kind, std::span<std::byte const> head, std::span<std::byte const> body = {},
+                  Flush when = Flush::now) {
+    if (!carrier_->is_open()) return SendResult::closed;
+    auto frame = frame_with_room();
+    frame.append(head.data(), head.size());
+    frame.append(body.data(), body.size());
+    {
+      std::lock_guard const lock(mutex_);
+      queue_.push(kind, 0, std::move(frame));
+    }
+    if (when == Flush::now) carrier_->flush();
+    return carrier_->is_open() ? SendResult::sent : SendResult::closed;
+  }
+  bool is_open() const { return carrier_->is_open(); }
+  void flush() { carrier_->flush(); }
+  std::size_t queued_bytes() const {
+    std::lock_guard const lock(mutex_);
+    return queue_.unsent_bytes();
+  }
+  void close(std::string reason) { carrier_->close(std::move(reason)); }
+  void flush_and_close(std::string reason) { carrier_->flush_and_close(std::move(reason)); }
+
+  std::size_t offer(Carrier&, std::span<Piece> pieces) noexcept override {
+    std::lock_guard const lock(mutex_);
+    return queue_.offer(pieces);
+  }
+  void taken(Carrier&, std::size_t bytes) noexcept override {
+    std::lock_guard const lock(mutex_);
+    queue_.taken(bytes);
+    queue_.release_sent();
+  }
+
+ private:
+  std::shared_ptr<Carrier> carrier_;
+  mutable std::mutex mutex_;
+  FrameQueue queue_;
+};
 
 /// One Network and all it told, with waiting for it.
 class Node : public Events {
@@ -80,21 +128,26 @@ class Node : public Events {
   }
 
   bool admit(Peer const& peer) override { return admits(peer); }
-  void on_open(std::shared_ptr<Connection> connection, bool was_dialed) override {
+  void on_open(std::shared_ptr<Carrier> carrier, bool was_dialed) override {
+    auto connection = std::make_shared<Connection>(carrier);
+    carrier->set_user_data(reinterpret_cast<std::uintptr_t>(connection.get()));
+    carrier->attach(*connection);
     std::lock_guard const lock(mutex);
     connections.push_back(std::move(connection));
     dialed.push_back(was_dialed);
     changed.notify_all();
   }
-  void on_frame(Connection& connection, FrameKind kind, std::span<std::byte const> payload) override {
-    if (answers && kind == FrameKind::request) connection.send(FrameKind::answer, payload);
+  void on_frame(Carrier& carrier, Frame const& frame) override {
+    auto* const connection = reinterpret_cast<Connection*>(carrier.user_data());
+    if (answers && frame.kind == FrameKind::request) connection->send(FrameKind::answer, frame.payload);
     std::lock_guard const lock(mutex);
-    frames.push_back({&connection, kind, text_of(payload)});
+    frames.push_back({connection, frame.kind, text_of(frame.payload)});
     changed.notify_all();
   }
-  void on_closed(Connection& connection, std::string_view reason) override {
+  void on_closed(Carrier& carrier, std::string_view reason, Ending ending) override {
     std::lock_guard const lock(mutex);
-    closed.emplace_back(&connection, reason);
+    closed.emplace_back(reinterpret_cast<Connection*>(carrier.user_data()), reason);
+    endings.push_back(ending);
     changed.notify_all();
   }
   void on_dial_failed(Peer const& expected, std::string_view reason, bool refused_as_duplicate) override {
@@ -118,6 +171,7 @@ class Node : public Events {
   std::vector<bool> dialed;
   std::vector<Received> frames;
   std::vector<std::pair<Connection*, std::string>> closed;
+  std::vector<Ending> endings;  // of those
   std::vector<FailedDial> failed_dials;
   std::vector<std::string> lines;
 

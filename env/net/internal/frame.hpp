@@ -15,6 +15,7 @@ namespace corps::net {
 
 struct Frame {
   FrameKind kind;
+  std::uint16_t number;  // the low bits of its number in a session; 0 in a handshake
   std::span<std::byte const> payload;
 };
 
@@ -25,7 +26,7 @@ bool is_legal(Phase phase, std::uint8_t kind) noexcept;
 std::string kind_text(std::uint8_t kind);
 
 /// The 8 bytes before a payload. `payload_size` must fit into 32 bits.
-std::array<std::byte, header_bytes> frame_header(FrameKind kind, std::size_t payload_size) noexcept;
+std::array<std::byte, header_bytes> frame_header(FrameKind kind, std::size_t payload_size, std::uint16_t number = 0) noexcept;
 
 /// Cuts a stream of bytes into frames. Knows no sockets.
 /// Threads: one at a time. Limits: holds at most 2 × the bytes received of one unfinished frame + 4 KiB, whatever a header

@@ -11,18 +11,22 @@
 
 #include "corps/detail/bytes.hpp"
 #include "corps/detail/envelope.hpp"
-#include "env/net/internal/network.hpp"
+#include "env/net/internal/carrier.hpp"
+#include "env/net/internal/frame_queue.hpp"
 
 namespace corps::net {
 
 struct LinkLimits {
   std::size_t in_flight_bytes_max = std::size_t{64} << 20;  // limits.in_flight_per_link: queued requests; more are Overloaded
   std::size_t message_bytes_max = std::size_t{256} << 20;   // limits.message
+  /// Queued bytes of all kinds. Replies are never refused for want of room, since open calls bound them; so there is room for
+  /// them on top of the requests that are let in, and whoever goes past it is not spoken to any more.
+  std::size_t queued_bytes_max = 2 * ((std::size_t{64} << 20) + (std::size_t{256} << 20));
 };
 
 /// The way to one other Env: the calls that are away over it, and what waits until it is up.
 /// Threads: any, where nothing else is said. It lives as long as the Env does.
-class Link final : public detail::Origin {
+class Link final : public detail::Origin, private Outbox {
  public:
   Link(EnvId self, EnvId env, LinkLimits limits) : self_(self), env_(env), limits_(limits) {}
 
@@ -48,11 +52,11 @@ class Link final : public detail::Origin {
   /// The time to wait for the peer's carrier is over. True: dial again.
   bool peer_is_late();
   bool admits_carrier_of_peer();
-  /// False: there is one already, and this one is closed.
-  bool carrier_up(std::shared_ptr<Connection> connection);
+  /// False: there is one already, or none is wanted, and this one is closed.
+  bool carrier_up(std::shared_ptr<Carrier> carrier);
   /// The carrier is gone: what was sent over it ends, with how the Env ended once that is known, at the latest when `give_up` is
   /// called. False if it was not the one in use.
-  bool carrier_down(Connection& connection);
+  bool carrier_down(Carrier& carrier);
 
   /// No carrier can be made: what waits for one ends; it was not run.
   void fail_unsent(std::string const& why);
@@ -89,7 +93,12 @@ class Link final : public detail::Origin {
   void end_unsent(Calls calls, std::vector<Unsent> frames, std::string const& why) const noexcept;
   void end_lost(Calls calls, std::string const& why) const noexcept;
   void answer_with_error(std::uint64_t call, ErrorInfo error) noexcept;
-  bool reply(FrameKind kind, std::span<std::byte const> bytes) noexcept;
+  bool reply(FrameKind kind, detail::ByteBuffer frame) noexcept;
+  std::size_t queued_bytes() noexcept;
+  bool queue(FrameKind kind, detail::ByteBuffer frame) noexcept;
+
+  std::size_t offer(Carrier& by, std::span<Piece> pieces) noexcept override;
+  void taken(Carrier& by, std::size_t bytes) noexcept override;
 
   EnvId self_;
   EnvId env_;
@@ -100,12 +109,16 @@ class Link final : public detail::Origin {
   State state_ = State::idle;
   int failed_dials_ = 0;  // in a row
   std::string gone_;      // how the Env ended
-  std::shared_ptr<Connection> connection_;
+  std::shared_ptr<Carrier> carrier_;
   std::vector<Unsent> unsent_;
   std::size_t unsent_bytes_ = 0;
   Calls unsent_calls_;
   Calls open_;     // sent over the carrier in use
   Calls orphans_;  // sent over one that is gone; they wait for the word how the Env ended
+
+  std::mutex queue_mutex_;  // a leaf
+  FrameQueue queue_;
+  Carrier const* taker_ = nullptr;  // the carrier that may take from the queue
 };
 
 }  // namespace corps::net

@@ -59,9 +59,9 @@ class Links final : public Events {
 
   // Events
   bool admit(Peer const& peer) override;
-  void on_open(std::shared_ptr<Connection> connection, bool dialed) override;
-  void on_frame(Connection& connection, FrameKind kind, std::span<std::byte const> payload) override;
-  void on_closed(Connection& connection, std::string_view reason) override;
+  void on_open(std::shared_ptr<Carrier> carrier, bool dialed) override;
+  void on_frame(Carrier& carrier, Frame const& frame) override;
+  void on_closed(Carrier& carrier, std::string_view reason, Ending ending) override;
   void on_dial_failed(Peer const& expected, std::string_view reason, bool refused_as_duplicate) override;
 
  private:

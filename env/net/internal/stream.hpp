@@ -7,24 +7,26 @@
 #include <string>
 #include <vector>
 
+#include "env/net/internal/carrier.hpp"
 #include "env/net/internal/frame.hpp"
 #include "env/net/internal/network.hpp"
 #include "env/net/internal/reactor.hpp"
 
 namespace corps::net {
 
-/// A Connection over a stream socket: batches what is sent, cuts what is received.
+/// A carrier over a stream socket: writes what is in its outbox, cuts what is received.
 ///
-/// One thread at a time is the writer: the one that found nobody writing, or the I/O thread once the socket was full. Others
-/// only append to the batch, so that many small frames leave in one system call without any timer.
-class Stream final : public Connection, public std::enable_shared_from_this<Stream> {
+/// One thread at a time is the writer: the one that found nobody writing, or the I/O thread once the socket was full. What others
+/// put into the outbox meanwhile it takes next, so that many small frames leave in one system call without any timer.
+class Stream final : public Carrier, public std::enable_shared_from_this<Stream> {
  public:
   /// What a stream needs of its Network. Called on the I/O thread only.
   class Owner {
    public:
     virtual std::span<std::byte> read_buffer() = 0;  // one for all streams: idle ones stay small
-    virtual void on_frame(Stream& stream, FrameKind kind, std::span<std::byte const> payload) = 0;
-    virtual void on_closed(Stream& stream, std::string const& reason, bool fault) = 0;
+    virtual void on_frame(Stream& stream, Frame const& frame) = 0;
+    /// `fault`: the peer sent what it may not send.
+    virtual void on_closed(Stream& stream, std::string const& reason, Ending ending, bool fault) = 0;
     virtual void on_released(Stream& stream) = 0;  // the socket is closed and no thread will touch the owner again
 
    protected:
@@ -36,17 +38,18 @@ class Stream final : public Connection, public std::enable_shared_from_this<Stre
   /// Reads on from `received`, which came with the end of the handshake. On the I/O thread, once.
   void start(std::span<std::byte const> received);
 
-  SendResult send(FrameKind kind, std::span<std::byte const> head, std::span<std::byte const> body, Flush flush) override;
+  void attach(Outbox& outbox) override;
   void flush() override;
-  std::size_t queued_bytes() const override;
-  void close(std::string reason) override;
+  bool is_open() const override;
+  void close(std::string reason, Ending ending) override;
   void flush_and_close(std::string reason) override;
 
  private:
   using Lock = std::unique_lock<std::mutex>;
   enum class Mode : std::uint8_t {
     open,
-    closing,  // what is queued is written, then a goodbye; frames of the peer still arrive
+    closing,  // what is in the outbox is written, then a goodbye; frames of the peer still arrive
+    said,     // the goodbye is written
     broken,   // the socket takes nothing any more; what the peer sent before still arrives
     closed,
   };
@@ -54,17 +57,16 @@ class Stream final : public Connection, public std::enable_shared_from_this<Stre
   void on_readable();
   void on_writable();
   bool take(std::span<std::byte const> bytes);  // false: read no more
-  void write_batch(Lock& lock);
+  void write(Lock& lock);
+  std::size_t next_pieces(std::span<Piece> pieces);
   void write_failed(int error);
   bool hand_over_for_release();
   void linger();
-  void finish(std::string reason, bool fault = false);
+  void finish(std::string reason, Ending ending = Ending::cut, bool fault = false);
   void release();
 
   Reactor& reactor_;
   Owner& owner_;
-  std::uint32_t const frame_bytes_max_;
-  std::size_t const batch_bytes_max_;
   std::chrono::nanoseconds const linger_limit_;
   int const fd_;
 
@@ -76,13 +78,13 @@ class Stream final : public Connection, public std::enable_shared_from_this<Stre
 
   mutable std::mutex mutex_;
   Mode mode_ = Mode::open;
-  bool writing_ = false;            // somebody is the writer
-  bool in_system_call_ = false;     // and uses fd_ without the lock
-  bool release_wanted_ = false;     // the socket is to be closed when the system call returns
-  std::string goodbye_;             // the reason of flush_and_close()
-  std::vector<std::byte> batch_;    // appended to by all
-  std::vector<std::byte> leaving_;  // what the writer took from the batch
-  std::size_t left_ = 0;            // bytes of leaving_ that the socket has taken
+  Outbox* outbox_ = nullptr;
+  bool writing_ = false;                  // somebody is the writer
+  bool in_system_call_ = false;           // and uses fd_ without the lock
+  bool release_wanted_ = false;           // the socket is to be closed when the system call returns
+  bool outbox_is_done_ = false;           // closing: the goodbye follows
+  std::string goodbye_;                   // the reason of flush_and_close()
+  std::vector<std::byte> goodbye_frame_;  // what the socket has not taken of it
 };
 
 }  // namespace corps::net
