@@ -1,0 +1,95 @@
+#include "env/net/internal/shm_ring.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace corps::net {
+
+namespace {
+
+// A count of the peer may only grow, and only up to what this side allows. The differences hold across 2^64 as well.
+bool is_legal(std::uint64_t count, std::uint64_t seen, std::uint64_t most) noexcept { return count - seen <= most - seen; }
+
+bool is_set(std::uint64_t wish) noexcept { return wish % 2 != 0; }
+
+// Each wish of the peer is answered with one ring, however many bytes come before it has woken.
+bool is_to_be_rung(std::uint64_t wish, std::uint64_t& rung_for) noexcept {
+  if (!is_set(wish) || wish == rung_for) return false;
+  rung_for = wish;
+  return true;
+}
+
+}  // namespace
+
+// No doorbell is missed: one side writes its count and then reads the other's wish, the other writes its wish and then reads the
+// count. All four are sequentially consistent, so at least one of the two sees what the other wrote.
+
+bool RingWriter::look() noexcept {
+  auto const taken = peer_.taken.load(std::memory_order_seq_cst);
+  if (!is_legal(taken, taken_seen_, published_)) {
+    failure_ = "the peer's read index in shared memory is out of range";
+    return false;
+  }
+  taken_seen_ = taken;
+  return true;
+}
+
+std::size_t RingWriter::put(std::span<std::byte const> bytes) noexcept {
+  if (!failure_.empty()) return 0;
+  if (is_set(waits_)) own_.waits_for_room.store(++waits_, std::memory_order_relaxed);
+  if (bytes.size() > ring_.size() - (put_ - taken_seen_) && !look()) return 0;
+  auto const count = std::min<std::size_t>(bytes.size(), ring_.size() - (put_ - taken_seen_));
+  auto const at = static_cast<std::size_t>(put_ & (ring_.size() - 1));
+  auto const first = std::min(count, ring_.size() - at);
+  if (first != 0) std::memcpy(ring_.data() + at, bytes.data(), first);
+  if (first != count) std::memcpy(ring_.data(), bytes.data() + first, count - first);
+  put_ += count;
+  return count;
+}
+
+bool RingWriter::publish() noexcept {
+  if (published_ == put_) return false;
+  published_ = put_;
+  own_.written.store(published_, std::memory_order_seq_cst);
+  return is_to_be_rung(peer_.sleeps.load(std::memory_order_seq_cst), rung_for_);
+}
+
+bool RingWriter::wait_for_room() noexcept {
+  if (!failure_.empty()) return false;
+  if (!is_set(waits_)) own_.waits_for_room.store(++waits_, std::memory_order_seq_cst);
+  if (look() && put_ - taken_seen_ == ring_.size()) return true;
+  own_.waits_for_room.store(++waits_, std::memory_order_relaxed);
+  return false;
+}
+
+std::size_t RingReader::take(std::span<std::byte> to) noexcept {
+  if (!failure_.empty()) return 0;
+  if (is_set(sleeps_)) own_.sleeps.store(++sleeps_, std::memory_order_relaxed);
+  auto const written = peer_.written.load(std::memory_order_acquire);
+  if (!is_legal(written, written_seen_, taken_ + ring_.size())) {
+    failure_ = "the peer's write index in shared memory is out of range";
+    return 0;
+  }
+  written_seen_ = written;
+  auto const count = std::min<std::size_t>(to.size(), written - taken_);
+  if (count == 0) return 0;
+  auto const at = static_cast<std::size_t>(taken_ & (ring_.size() - 1));
+  auto const first = std::min(count, ring_.size() - at);
+  std::memcpy(to.data(), ring_.data() + at, first);
+  if (first != count) std::memcpy(to.data() + first, ring_.data(), count - first);
+  taken_ += count;
+  own_.taken.store(taken_, std::memory_order_seq_cst);
+  return count;
+}
+
+bool RingReader::made_room() noexcept { return is_to_be_rung(peer_.waits_for_room.load(std::memory_order_seq_cst), rung_for_); }
+
+bool RingReader::sleep() noexcept {
+  if (!failure_.empty()) return false;
+  if (!is_set(sleeps_)) own_.sleeps.store(++sleeps_, std::memory_order_seq_cst);
+  if (peer_.written.load(std::memory_order_seq_cst) == taken_) return true;
+  own_.sleeps.store(++sleeps_, std::memory_order_relaxed);
+  return false;
+}
+
+}  // namespace corps::net
