@@ -90,6 +90,28 @@ using Values = typename ValuesOf<typename MethodTraits<M>::Result>::Type;
 template <auto M>
 using Outcomes = std::vector<Outcome<typename MethodTraits<M>::Result>>;
 
+/// The items of a reduction, and the round that combines neighbours. The coroutine holds nothing else: GCC 12 at -O2 lost what a
+/// templated one made and moved around its wait.
+template <auto M, class T, class I>
+struct Reduction {
+  using Round = Each<M, T, PairSource<I>>;
+
+  /// False: one item is left.
+  bool begin_round();
+  void end_round() {
+    items.clear();
+    for (auto& result : round->results) items.push_back(std::move(*result));
+    if (odd) items.push_back(std::move(*odd));
+    odd.reset();
+  }
+  I last() { return std::move(items.front()); }
+
+  Over<T> over;
+  std::vector<I> items;
+  std::optional<I> odd = std::nullopt;
+  std::shared_ptr<Round> round = nullptr;
+};
+
 struct Mapper {
   template <auto M, class T, class Source>
   static auto share(Over<T>&& over, Source source, std::size_t count, bool stops) {
@@ -130,20 +152,25 @@ struct Mapper {
     co_return chosen;
   }
   template <auto M, class T, class I>
-  static Task<I> reduced(Over<T> over, std::vector<I> items) {
-    if (items.empty()) nothing_to_reduce();
-    while (items.size() > 1) {
-      auto const pairs = items.size() / 2;
-      std::optional<I> odd;
-      if (items.size() % 2 != 0) odd.emplace(std::move(items.back()));
-      auto state = share<M>(Over<T>{over}, PairSource<I>{std::move(items)}, pairs, true);
-      items = co_await values<typename decltype(state)::element_type, std::vector<I>>(state, window(over));
-      if (odd) items.push_back(std::move(*odd));
+  static Task<I> reduced(std::shared_ptr<Reduction<M, T, I>> reduction) {
+    while (reduction->begin_round()) {
+      auto round = take_all(reduction->round, window(reduction->over));
+      co_await round;
+      reduction->end_round();
     }
-    I last = std::move(items.front());
-    co_return last;
+    co_return reduction->last();
   }
 };
+
+template <auto M, class T, class I>
+bool Reduction<M, T, I>::begin_round() {
+  if (items.empty()) nothing_to_reduce();
+  if (items.size() == 1) return false;
+  auto const pairs = items.size() / 2;
+  if (items.size() % 2 != 0) odd.emplace(std::move(items.back()));
+  round = Mapper::share<M>(Over<T>(over), PairSource<I>{std::move(items)}, pairs, true);
+  return true;
+}
 
 template <auto M>
 struct IsCombiner : std::false_type {};
@@ -213,7 +240,9 @@ template <auto M, class T, class Items>
 Future<detail::Item<Items>> reduce(Over<T> over, Items&& items) {
   static_assert(detail::IsCombiner<M>::value && std::is_same_v<typename detail::MethodTraits<M>::Result, detail::Item<Items>>,
                 "corps: reduce wants a method or a function R(R, R), where R is the type of the items");
-  return spawn(detail::Mapper::reduced<M>(std::move(over), detail::to_vector(std::forward<Items>(items))));
+  using Reduction = detail::Reduction<M, T, detail::Item<Items>>;
+  auto reduction = std::make_shared<Reduction>(Reduction{std::move(over), detail::to_vector(std::forward<Items>(items))});
+  return spawn(detail::Mapper::reduced(std::move(reduction)));
 }
 template <auto M, class T, class Items>
 Future<detail::Item<Items>> reduce(std::vector<Name<T>> const& workers, Items&& items) {
