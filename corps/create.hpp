@@ -22,7 +22,7 @@ namespace corps {
 template <class T, class... A>
 Future<Name<T>> create(OneEnv place, A&&... args) {
   detail::check_creatable<T, detail::Argument<A>...>();
-  return detail::create_one<T>(place.id, std::move(place.tag), std::forward<A>(args)...);
+  return detail::create_one<T>(place.id, std::move(place.tag), place.own_thread, std::forward<A>(args)...);
 }
 
 /// Makes several Workers; each gets a copy of the arguments. If one cannot be made, the others are ended and the error of the
@@ -31,13 +31,13 @@ Future<Name<T>> create(OneEnv place, A&&... args) {
 template <class T, class... A>
 Future<std::vector<Name<T>>> create(PerEnv place, A&&... args) {
   detail::check_creatable<T, detail::Argument<A>...>();
-  return spawn(detail::create_each<T>(detail::spread_per_env(place.count), std::move(place.tag),
+  return spawn(detail::create_each<T>(detail::spread_per_env(place.count), std::move(place.tag), place.own_thread,
                                       std::tuple<detail::Argument<A>...>(std::forward<A>(args)...)));
 }
 template <class T, class... A>
 Future<std::vector<Name<T>>> create(Anywhere place, A&&... args) {
   detail::check_creatable<T, detail::Argument<A>...>();
-  return spawn(detail::create_each<T>(detail::spread_anywhere(place.count), std::move(place.tag),
+  return spawn(detail::create_each<T>(detail::spread_anywhere(place.count), std::move(place.tag), place.own_thread,
                                       std::tuple<detail::Argument<A>...>(std::forward<A>(args)...)));
 }
 

@@ -26,6 +26,7 @@ std::int64_t recent_now_ns() noexcept;
 struct WorkerInfo {
   std::string tag;
   ConcAddr mgr;
+  bool own_thread = false;
 };
 
 enum class Pushed : std::uint8_t { ok, full, closed };
@@ -33,7 +34,7 @@ enum class Pushed : std::uint8_t { ok, full, closed };
 /// How a cell runs when something arrives in its idle mailbox.
 enum class Wakes : std::uint8_t {
   scheduler,  // it is queued for a turn
-  thread,     // a thread waits on it: a plain thread, or a Worker in a blocking get()
+  thread,     // a thread waits on it: a plain thread, a Worker in a blocking get(), or one that has its own
 };
 
 /// What few Workers have; made when first needed. See env/mail/internal/worker_extra.hpp.

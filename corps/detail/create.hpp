@@ -113,11 +113,11 @@ void offer_api() {
 void send_create(Request& request, ClassRecord const& cls, WorkerInfo info, EnvId env);
 
 template <class T, class... A>
-Future<Name<T>> create_one(EnvId env, std::string tag, A&&... args) {
+Future<Name<T>> create_one(EnvId env, std::string tag, bool own_thread, A&&... args) {
   using Op = Create<T, Argument<A>...>;
   (void)Registered<Op>::done;
   offer_api<T>();
-  WorkerInfo info{std::move(tag), self().address()};
+  WorkerInfo info{std::move(tag), self().address(), own_thread};
   auto& request = *std::make_unique<Op>(typename Op::Arguments(info, std::forward<A>(args)...)).release();
   send_create(request, class_record<T>, std::move(info), env);
   return FutureMaker<Name<T>>::make(request);
@@ -127,11 +127,11 @@ std::vector<EnvId> spread_per_env(std::uint32_t count);
 std::vector<EnvId> spread_anywhere(std::uint32_t count);
 
 template <class T, class... A>
-Task<std::vector<Name<T>>> create_each(std::vector<EnvId> where, std::string tag, std::tuple<A...> args) {
+Task<std::vector<Name<T>>> create_each(std::vector<EnvId> where, std::string tag, bool own_thread, std::tuple<A...> args) {
   std::vector<Future<Name<T>>> pending;
   pending.reserve(where.size());
   for (auto const env : where)
-    pending.push_back(std::apply([&](A const&... each) { return create_one<T>(env, tag, A(each)...); }, args));
+    pending.push_back(std::apply([&](A const&... each) { return create_one<T>(env, tag, own_thread, A(each)...); }, args));
   std::vector<Name<T>> names;
   names.reserve(where.size());
   std::exception_ptr failure;

@@ -107,6 +107,9 @@ constexpr std::array table{
     key<limits, &L::spare_threads>(
         "limits.spare_threads", Kind::count, 0, 4'096,
         "Threads that take over while Workers block, in each Env; then blocking ends with Overloaded."),
+    key<limits, &L::detached_threads>(
+        "limits.detached_threads", Kind::count, 0, 4'096,
+        "Workers with a thread of their own, in each Env; creating further ones ends with Overloaded."),
     key<limits, &L::timers>("limits.timers", Kind::count, 1, 100'000'000,
                             "Timers and sleeps that wait in each Env; further ones end with Overloaded."),
     key<net, &NetSettings::listen>("net.listen", Kind::endpoint, 0, 0,

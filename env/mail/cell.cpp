@@ -182,6 +182,7 @@ void Cell::reset() noexcept {
   mgr_conc = ConcId::none;
   delete std::exchange(extra_, nullptr);
   mailbox_max.store(0, std::memory_order_relaxed);
+  wakes.store(Wakes::scheduler, std::memory_order_relaxed);
   doing.store(nullptr, std::memory_order_relaxed);
 }
 

@@ -49,6 +49,7 @@ bool stop_waiting(Cell& cell) noexcept {
 }  // namespace
 
 void park(Cell& cell, std::int64_t until_ns) {
+  auto const wakes = cell.wakes.load(std::memory_order_relaxed);
   cell.signal.store(awake, std::memory_order_relaxed);
   cell.wakes.store(Wakes::thread, std::memory_order_relaxed);
   auto word = cell.inbox.load(std::memory_order_acquire);
@@ -61,7 +62,13 @@ void park(Cell& cell, std::int64_t until_ns) {
       until_ns = never_ns;  // somebody has just put something in: the signal is on its way
     }
   }
-  cell.wakes.store(Wakes::scheduler, std::memory_order_relaxed);
+  cell.signal.store(awake, std::memory_order_relaxed);
+  cell.wakes.store(wakes, std::memory_order_relaxed);
+}
+
+void sleep_until_woken(Cell& cell) {
+  while (cell.signal.load(std::memory_order_acquire) != signalled) sleep_while_unsignalled(cell, never_ns);
+  cell.signal.store(awake, std::memory_order_relaxed);
 }
 
 void unpark(Cell& cell) noexcept {

@@ -19,6 +19,7 @@
 #include "env/mail/internal/slab.hpp"
 #include "env/mail/internal/watchers.hpp"
 #include "env/mail/internal/worker_extra.hpp"
+#include "env/sched/internal/own_threads.hpp"
 #include "env/sched/internal/simulation.hpp"
 
 namespace corps::mail {
@@ -113,6 +114,7 @@ void end_worker(Cell& cell) noexcept {
   destroy_running(cell);  // what the destructor may have begun
   forget_deadlines(cell);
   close_mailbox(cell);
+  if (cell.wakes.load(std::memory_order_relaxed) == detail::Wakes::thread) sched::own_threads()->worker_ended();
   tell_watchers(cell);
   cell.reset();
   slab().release(cell);
@@ -162,6 +164,19 @@ namespace corps::detail {
 
 namespace {
 
+/// Before its mailbox is opened. Without one, it does not become a Worker.
+void give_own_thread(Cell& cell) {
+  auto* const threads = sched::own_threads();
+  if (threads == nullptr) return;  // under a simulation it is scheduled as any other
+  try {
+    threads->begin(cell, cell.cls->name);
+  } catch (...) {
+    cell.reset();
+    mail::slab().release(cell);
+    throw;
+  }
+}
+
 /// Fills a cell for the new Worker, and opens its mailbox with the request in it: nothing can come before.
 void open_cell(Request& construct, ClassRecord const& cls, WorkerInfo info, ConcId fixed) {
   if (!mail::gate_open.load(std::memory_order_acquire))
@@ -178,6 +193,7 @@ void open_cell(Request& construct, ClassRecord const& cls, WorkerInfo info, Conc
   if (!info.tag.empty()) cell.extra().tag = std::move(info.tag);
   cell.mailbox_max.store(cls.mailbox != 0 ? cls.mailbox : env_facts.mailbox_max, std::memory_order_relaxed);
   cell.overflow.store(cls.overflow, std::memory_order_relaxed);
+  if (info.own_thread) give_own_thread(cell);
   mail::alive.fetch_add(1, std::memory_order_relaxed);
   construct.target = id;
   construct.sent_to = {env_facts.env, id};
@@ -185,7 +201,7 @@ void open_cell(Request& construct, ClassRecord const& cls, WorkerInfo info, Conc
   auto const head =
       MailboxHead::awake().plus(construct.weight).with(&construct).with_parked(cls.overflow == Overflow::drop_oldest);
   cell.inbox.store(head.word(), std::memory_order_seq_cst);
-  schedule(cell);  // from here on it may end at any time
+  cell.wake();  // from here on it may end at any time
   if (!mail::gate_open.load(std::memory_order_seq_cst)) mail::ask_to_exit(cell, id, {}, true);  // exit_all may not have seen it
 }
 

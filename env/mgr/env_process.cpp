@@ -109,6 +109,7 @@ void EnvProcess::start_workers(std::size_t threads) {
   clock_ = std::make_unique<mail::DeadlineClock>(sched::simulation == nullptr);
   if (sched::simulation != nullptr) return sched::simulation->start(settings_.limits.spare_threads);
   scheduler_ = std::make_unique<sched::Scheduler>(threads, settings_.limits.spare_threads);
+  own_threads_ = std::make_unique<sched::OwnThreads>(settings_.limits.detached_threads);
 }
 
 bool EnvProcess::end_workers(std::chrono::nanoseconds limit) {
@@ -129,6 +130,7 @@ bool EnvProcess::end_threads(std::chrono::milliseconds drain_limit) {
   bool const quiet = network_.stop(drain_limit);
   links_.stop();
   clock_.reset();
+  own_threads_.reset();
   scheduler_.reset();
   return quiet;
 }

@@ -358,6 +358,16 @@ class Blocker : public corps::Conc {
   }
 };
 
+TEST_CASE("a detached Conc is scheduled as any other") {
+  for_seeds(10, [](Twin&) {
+    auto echo = corps::create<Echo>(corps::detached).get();
+    auto blocker = corps::create<Blocker>(corps::detached.tagged(corps::Tag{"alone"})).get();
+    CHECK(blocker.call<&Blocker::down>(std::vector<Name<Blocker>>{corps::create<Blocker>(corps::detached).get()}).get() == 1);
+    CHECK(echo.call<&Echo::echo>(7).get() == 7);
+    CHECK(corps::exit(echo).get().how == corps::EndedHow::by_mgr);
+  });
+}
+
 TEST_CASE("blocking() stalls nobody, up to the limit") {
   for_seeds(20, four_may_block, [&](Twin& twin) {
     std::vector<Name<Blocker>> chain;

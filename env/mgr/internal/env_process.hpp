@@ -14,6 +14,7 @@
 #include "env/mgr/internal/env_table.hpp"
 #include "env/net/internal/links.hpp"
 #include "env/net/internal/network.hpp"
+#include "env/sched/internal/own_threads.hpp"
 #include "env/sched/internal/scheduler.hpp"
 
 namespace corps::mgr {
@@ -73,6 +74,7 @@ class EnvProcess final : public net::Directory {
   net::Links links_;
   net::Network network_;
   std::unique_ptr<sched::Scheduler> scheduler_;
+  std::unique_ptr<sched::OwnThreads> own_threads_;
   std::unique_ptr<mail::DeadlineClock> clock_;
   DumpService dumps_;
 };
