@@ -24,6 +24,7 @@
 #include "corps/pack.hpp"       // IWYU pragma: export
 #include "corps/placement.hpp"  // IWYU pragma: export
 #include "corps/promise.hpp"    // IWYU pragma: export
+#include "corps/readable.hpp"   // IWYU pragma: export
 #include "corps/receive.hpp"    // IWYU pragma: export
 #include "corps/spawn.hpp"      // IWYU pragma: export
 #include "corps/stream.hpp"     // IWYU pragma: export

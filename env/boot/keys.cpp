@@ -110,6 +110,9 @@ constexpr std::array table{
     key<limits, &L::detached_threads>(
         "limits.detached_threads", Kind::count, 0, 4'096,
         "Workers with a thread of their own, in each Env; creating further ones ends with Overloaded."),
+    key<limits, &L::descriptor_waits>(
+        "limits.descriptor_waits", Kind::count, 0, 1'000'000,
+        "Waits for descriptors in each Env, each with one of its own; further ones end with Overloaded."),
     key<limits, &L::timers>("limits.timers", Kind::count, 1, 100'000'000,
                             "Timers and sleeps that wait in each Env; further ones end with Overloaded."),
     key<net, &NetSettings::listen>("net.listen", Kind::endpoint, 0, 0,

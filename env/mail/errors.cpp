@@ -8,6 +8,7 @@
 #include "corps/detail/send.hpp"
 #include "corps/detail/thrown.hpp"
 #include "corps/detail/waiting.hpp"
+#include "env/mail/internal/descriptors.hpp"
 
 namespace corps {
 
@@ -18,6 +19,7 @@ std::string method_name(detail::Request const& request) {
 }
 
 ErrorInfo timed_out(detail::Request const& request) {
+  if (is_descriptor_wait(request)) return descriptor_timed_out(request);
   return {Errc::timeout,
           Ran::maybe,
           fmt::format("{} at {} did not answer before the deadline of the call; give it longer with within(...), or look at what "

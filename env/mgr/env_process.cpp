@@ -95,13 +95,17 @@ EnvProcess::EnvProcess(startup::Settings const& settings, Config config, net::Id
   mail::open_gate();
 }
 
-EnvProcess::~EnvProcess() { active.store(nullptr, std::memory_order_release); }
+EnvProcess::~EnvProcess() {
+  mail::end_descriptor_waits();
+  active.store(nullptr, std::memory_order_release);
+}
 
 std::vector<std::string> EnvProcess::start_network() {
   std::vector<std::string> texts;
   for (auto const& endpoint : network_.listen(wanted_endpoints(settings_, identity_))) texts.push_back(endpoint.text);
   network_.start();
   dumps_.start(network_);
+  mail::begin_descriptor_waits(descriptors_, settings_.limits.descriptor_waits);
   return texts;
 }
 
@@ -127,6 +131,7 @@ bool EnvProcess::end_workers(std::chrono::nanoseconds limit) {
 
 bool EnvProcess::end_threads(std::chrono::milliseconds drain_limit) {
   dumps_.stop();
+  mail::end_descriptor_waits();
   bool const quiet = network_.stop(drain_limit);
   links_.stop();
   clock_.reset();

@@ -21,6 +21,7 @@
 #include "env/net/internal/log_limiter.hpp"
 #include "env/net/internal/opening.hpp"
 #include "env/net/internal/reactor.hpp"
+#include "env/net/internal/readiness.hpp"
 #include "env/net/internal/stream.hpp"
 
 namespace corps::net {
@@ -54,6 +55,8 @@ class Network::Impl final : public Stream::Owner, public Opening::Owner, public 
   void add_listener(Endpoint endpoint, host::UniqueFd fd);
   void add_watch(host::UniqueFd fd, std::function<bool()> ready);
   void begin_dial(Peer expected, std::vector<Endpoint> endpoints);
+  /// Null once it is stopping.
+  Readiness* readiness() noexcept { return stopping_ ? nullptr : &readiness_; }
 
  private:
   struct Listener {
@@ -109,6 +112,7 @@ class Network::Impl final : public Stream::Owner, public Opening::Owner, public 
   Reactor reactor_;
   std::list<Listener> listeners_;
   std::list<Watch> watches_;
+  Readiness readiness_{reactor_};
   std::list<std::shared_ptr<Opening>> accepted_;  // oldest first
   std::list<std::shared_ptr<Dial>> dials_;
   std::unordered_map<Stream const*, std::shared_ptr<Stream>> streams_;
@@ -162,6 +166,7 @@ void Network::Impl::begin_stop(std::chrono::milliseconds limit) {
   std::string const reason = "this Env is stopping";
   listeners_.clear();
   watches_.clear();
+  readiness_.clear();
   while (!accepted_.empty()) accepted_.front()->fail(reason);
   while (!dials_.empty()) {
     auto const dial = dials_.front();
@@ -391,6 +396,19 @@ void Network::watch_readable(int fd, std::function<bool()> ready) {
   auto own = std::make_shared<host::UniqueFd>(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!*own) throw std::system_error(errno, std::generic_category(), "cannot watch a descriptor");
   post([impl = impl_.get(), own, ready = std::move(ready)]() mutable { impl->add_watch(std::move(*own), std::move(ready)); });
+}
+
+void Network::await_ready(std::uint64_t number, host::UniqueFd fd, bool to_write, std::function<void(std::string const&)> done) {
+  auto own = std::make_shared<host::UniqueFd>(std::move(fd));
+  post([impl = impl_.get(), number, own, to_write, done = std::move(done)]() mutable {
+    if (auto* const readiness = impl->readiness()) readiness->add(number, std::move(*own), to_write, std::move(done));
+  });
+}
+
+void Network::forget_ready(std::uint64_t number) {
+  post([impl = impl_.get(), number] {
+    if (auto* const readiness = impl->readiness()) readiness->forget(number);
+  });
 }
 
 void Network::after(std::chrono::nanoseconds delay, std::function<void()> work) {

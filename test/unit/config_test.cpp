@@ -54,6 +54,7 @@ TEST_CASE("config: without any layer every key has its documented default") {
   CHECK(settings.limits.stop == 5s);
   CHECK(settings.limits.spare_threads == 64);
   CHECK(settings.limits.detached_threads == 64);
+  CHECK(settings.limits.descriptor_waits == 1'000);
   CHECK(settings.net.listen.empty());
   CHECK(settings.net.carrier == CarrierChoice::automatic);
   CHECK(settings.log.level == LogLevel::info);

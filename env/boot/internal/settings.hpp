@@ -44,6 +44,7 @@ struct LimitSettings {
   std::chrono::nanoseconds stop = std::chrono::seconds{5};
   std::uint32_t spare_threads = 64;
   std::uint32_t detached_threads = 64;
+  std::uint32_t descriptor_waits = 1'000;
   std::uint32_t timers = 4'000'000;
 };
 

@@ -10,6 +10,7 @@
 #include "env/boot/internal/settings.hpp"
 #include "env/mail/internal/deadline_clock.hpp"
 #include "env/mgr/internal/control.hpp"
+#include "env/mgr/internal/descriptor_service.hpp"
 #include "env/mgr/internal/dump_service.hpp"
 #include "env/mgr/internal/env_table.hpp"
 #include "env/net/internal/links.hpp"
@@ -77,6 +78,7 @@ class EnvProcess final : public net::Directory {
   std::unique_ptr<sched::OwnThreads> own_threads_;
   std::unique_ptr<mail::DeadlineClock> clock_;
   DumpService dumps_;
+  DescriptorService descriptors_{network_};
 };
 
 /// The Env of this process; null while there is none.

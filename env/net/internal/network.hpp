@@ -12,6 +12,7 @@
 
 #include "env/host/internal/clock.hpp"
 #include "env/host/internal/random.hpp"
+#include "env/host/internal/unique_fd.hpp"
 #include "env/net/internal/carrier.hpp"
 #include "env/net/internal/endpoint.hpp"
 #include "env/net/internal/frame.hpp"
@@ -73,6 +74,10 @@ class Network {
   /// Calls `ready` on the I/O thread whenever `fd` is readable, until it returns false. `fd` stays the caller's, who may close it
   /// at any time. Throws std::system_error if the process has no descriptors left.
   void watch_readable(int fd, std::function<bool()> ready);
+  /// Calls `done` once on the I/O thread when `fd`, which is closed then, can be read or written, or with the reason why that
+  /// cannot be waited for; never after `forget_ready` with its number has been done there, nor after stop().
+  void await_ready(std::uint64_t number, host::UniqueFd fd, bool to_write, std::function<void(std::string const& error)> done);
+  void forget_ready(std::uint64_t number);
   /// Calls `work` once on the I/O thread, not before `delay` has passed; never after stop().
   void after(std::chrono::nanoseconds delay, std::function<void()> work);
   /// Calls `work` on the I/O thread, in the order posted; never after stop().
