@@ -3,6 +3,7 @@
 /// Everything an application is written with.
 
 #include "corps/address.hpp"    // IWYU pragma: export
+#include "corps/alive.hpp"      // IWYU pragma: export
 #include "corps/app.hpp"        // IWYU pragma: export
 #include "corps/bind.hpp"       // IWYU pragma: export
 #include "corps/blocking.hpp"   // IWYU pragma: export
