@@ -109,7 +109,9 @@ NextOf<T> next_of(std::vector<Future<T>> futures) {
 template <class T>
 template <class F>
 auto Future<T>::then(F function) {
-  return spawn(detail::run_then(std::move(*this), std::move(function)));
+  static_assert(detail::is_for_then<F, T>,
+                "corps: the function of then() takes the value of the Future (nothing where that is void), or the Future itself");
+  if constexpr (detail::is_for_then<F, T>) return spawn(detail::run_then(std::move(*this), std::move(function)));
 }
 
 }  // namespace corps

@@ -26,14 +26,19 @@ struct FanOut {
 /// result stops nothing.
 template <class F>
 auto fan_out(std::size_t count, FanOut how, F call) {
-  return spawn(detail::fan_out_values(count, how.window, how.on_error != OnError::after_all,
-                                      how.on_error == OnError::cancel_others, std::move(call)));
+  static_assert(detail::begins_calls<F>,
+                "corps: the function of a fan_out takes a number, and returns the Future of the call with that number");
+  if constexpr (detail::begins_calls<F>)
+    return spawn(detail::fan_out_values(count, how.window, how.on_error != OnError::after_all,
+                                        how.on_error == OnError::cancel_others, std::move(call)));
 }
 /// The same with the Futures, all ended, in place of the results: each shows its value or its error with get(). All calls are
 /// made; `on_error` means nothing here.
 template <class F>
 auto fan_out_ended(std::size_t count, FanOut how, F call) {
-  return spawn(detail::fan_out_calls(count, how.window, false, false, std::move(call)));
+  static_assert(detail::begins_calls<F>,
+                "corps: the function of a fan_out takes a number, and returns the Future of the call with that number");
+  if constexpr (detail::begins_calls<F>) return spawn(detail::fan_out_calls(count, how.window, false, false, std::move(call)));
 }
 
 /// Calls one method of each of a set of Workers, a bounded number at a time, and brings the results in the order of the Names:

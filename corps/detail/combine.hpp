@@ -266,6 +266,12 @@ struct ThenShape<F, void> {
 template <class F, class T>
 using ThenResult = typename Inner<std::decay_t<typename ThenShape<F, T>::Raw>>::Type;
 
+/// What then() takes, said before anything is made of it.
+template <class F, class T>
+inline constexpr bool is_for_then = std::is_invocable_v<F&, Future<T>> || std::is_invocable_v<F&, T>;
+template <class F>
+inline constexpr bool is_for_then<F, void> = std::is_invocable_v<F&, Future<void>> || std::is_invocable_v<F&>;
+
 /// The function on the value of a call that has ended, or on its Future.
 template <class F, class T>
 decltype(auto) call_then(F& function, Future<T>& future) {

@@ -31,6 +31,11 @@ template <class R>
 struct ResultOfCall<Future<R>> {
   using Type = R;
 };
+/// Whether a function begins the calls of a fan_out.
+template <class F>
+inline constexpr bool begins_calls = requires {
+  typename ResultOfCall<std::invoke_result_t<F&, std::size_t>>::Type;
+};
 template <class F>
 using FanOutResult = typename ResultOfCall<CallOf<F>>::Type;
 
