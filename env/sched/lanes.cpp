@@ -12,6 +12,12 @@ void Lanes::push_next(Lane& lane, caf::resumable* job) {
   if (idle_.load(std::memory_order_seq_cst) != 0 && !watched_.load(std::memory_order_seq_cst)) wake_watcher();
 }
 
+/// Another thread would gain nothing by taking over what this one goes on with at once.
+void Lanes::push_again(Lane& lane, caf::resumable* job) {
+  bool const alone = lane.next.load(std::memory_order_relaxed) == nullptr && lane.queued.load(std::memory_order_seq_cst) == 0;
+  alone ? push_next(lane, job) : push(lane, job);
+}
+
 void Lanes::push(Lane& lane, caf::resumable* job) {
   {
     std::lock_guard const lock{lane.mutex};

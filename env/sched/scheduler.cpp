@@ -73,7 +73,7 @@ class LanePolicy : public caf::policy::unprofiled {
     for (;;) {
       auto* const job = lanes(self).pop(*own_lane, [] { return false; });
       if (!is_turn(*job)) return job;
-      if (job->resume(self, 1) == caf::resumable::resume_later) lanes(self).push(*own_lane, job);
+      if (job->resume(self, 1) == caf::resumable::resume_later) lanes(self).push_again(*own_lane, job);
     }
   }
   template <class Worker, class F>
@@ -177,7 +177,7 @@ struct Scheduler::Impl {
     host::name_thread("corps.spare");
     SpareUnit unit{*system, lanes, lane};
     while (auto* job = lanes.pop(lane, [&] { return retires(index); }))
-      if (job->resume(&unit, 1) == caf::resumable::resume_later) lanes.push(lane, job);
+      if (job->resume(&unit, 1) == caf::resumable::resume_later) lanes.push_again(lane, job);
     own_lane = nullptr;
   }
 

@@ -44,6 +44,9 @@ class Lanes {
   void push_next(Lane& lane, caf::resumable* job);
   /// From any thread: `job` queues behind what is there.
   void push(Lane& lane, caf::resumable* job);
+  /// From the lane's own thread: `job` has had its turn and wants another. It gives way to the others of this lane; when there
+  /// are none, it stays here.
+  void push_again(Lane& lane, caf::resumable* job);
   /// From a thread without a lane.
   void push_anywhere(caf::resumable* job);
   /// What the lane's own thread does next; sleeps until there is something. Null when `retire` says so.
