@@ -9,6 +9,7 @@
 #include "corps/address.hpp"
 #include "corps/detail/call.hpp"
 #include "corps/detail/send.hpp"
+#include "corps/detail/tell.hpp"
 #include "corps/future.hpp"
 #include "corps/fwd.hpp"
 #include "corps/told.hpp"
@@ -80,18 +81,38 @@ constexpr void check_method() {
 }
 
 template <class Op, class... A>
-auto make_call(A&&... args) {
-  (void)Registered<Op>::done;
+constexpr void check_arguments() {
   static_assert(std::is_constructible_v<typename Op::Arguments, A...>,
                 "corps: the arguments do not fit the parameters of this method");
+}
+
+template <class Op, class... A>
+auto make_call(A&&... args) {
+  (void)Registered<Op>::done;
+  check_arguments<Op, A...>();
   return std::make_unique<Call<Op>>(std::in_place, std::forward<A>(args)...);
 }
 
 template <class Op, class... A>
-Future<typename Op::Result> call(Way way, A&&... args) {
+Future<typename Op::Result> call(Way const& way, A&&... args) {
   auto& request = *make_call<Op>(std::forward<A>(args)...).release();
   send(request, way.to, way.cell, way.limit_ns);
   return FutureMaker<typename Op::Result>::make(request);
+}
+
+/// Gives the tell back if it did not go.
+template <class Op, class... A>
+Request* tell(Way const& way, A&&... args) {
+  if constexpr (ends_at_return<Op>()) {
+    auto const* const caller = current_cell;
+    if (way.limit_ns == default_limit_ns && way.to.env == env_facts.env && !sends_context(caller)) [[likely]] {
+      (void)Registered<Op>::done;
+      check_arguments<Op, A...>();
+      auto small = std::make_unique<Tell<Op>>(std::in_place, std::forward<A>(args)...);
+      return send_small(std::move(small), way.to.conc, way.cell, caller);
+    }
+  }
+  return send_one_way(make_call<Op>(std::forward<A>(args)...), way.to, way.cell, way.limit_ns);
 }
 
 /// The ways to call, for Name and for Name::within.
@@ -112,7 +133,7 @@ class Callable {
   Told tell(A&&... args) const {
     check_method<T, M>();
     auto const to = way();
-    return Told{send_one_way(make_call<OpOf<M>>(std::forward<A>(args)...), to.to, to.cell, to.limit_ns), to.limit_ns};
+    return Told{detail::tell<OpOf<M>>(to, std::forward<A>(args)...), to.limit_ns};
   }
   /// Reads a public data member, in a turn of the Worker.
   template <auto M>

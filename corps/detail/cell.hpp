@@ -136,7 +136,9 @@ struct alignas(64) Cell {
   void started(Request& request) noexcept;
   void ended(Request& request) noexcept;
   /// Answers the requests whose coroutines have ended. After every step that may have run user code.
-  void settle() noexcept;
+  void settle() noexcept {
+    if (frames_ended != nullptr) answer_ended();
+  }
   /// Ends an open call whose deadline has passed.
   void end_call(Request& request);
   /// Ends every open call whose deadline has passed; returns the earliest deadline left.
@@ -159,6 +161,7 @@ struct alignas(64) Cell {
   /// Has the deadline clock tell when the first of these requests is late.
   void watch_deadlines(Envelope const* arrived) noexcept;
   Envelope* pop_request() noexcept;
+  void answer_ended() noexcept;
   bool go_idle() noexcept;
   std::uint32_t weight_if_next(Envelope const* newest) const noexcept;
 

@@ -26,9 +26,11 @@ inline constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max(
 
 enum class EnvelopeKind : std::uint8_t {
   request,  // asks a Worker to run something; waits while the Worker is busy
+  tell,     // the same in its small form; see corps/detail/tell.hpp
   answer,   // a request that comes home; never waits
   control,  // from the runtime; never waits
 };
+constexpr bool is_request(EnvelopeKind kind) { return kind <= EnvelopeKind::tell; }
 
 /// What a mailbox carries. It has one owner at any moment: who sent it until it is in a mailbox, then the Worker of
 /// that mailbox.

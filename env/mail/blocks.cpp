@@ -136,7 +136,9 @@ void* take_block(std::size_t bytes) {
   if (near.first == nullptr) [[unlikely]]
     return refill(size);
   --near.count;
-  return std::exchange(near.first, near.first->next);
+  auto* const block = std::exchange(near.first, near.first->next);
+  __builtin_prefetch(near.first, 1);  // the next to be taken may have been given back by another thread, or long ago
+  return block;
 }
 
 void give_block(void* block, std::size_t bytes) noexcept {

@@ -6,6 +6,7 @@
 
 #include "corps/detail/registry.hpp"
 #include "corps/detail/runtime.hpp"
+#include "corps/detail/tell.hpp"
 #include "env/mail/internal/call_cycle.hpp"
 #include "env/mail/internal/errors.hpp"
 #include "env/mail/internal/lobby.hpp"
@@ -61,6 +62,7 @@ Envelope* Cell::pop_request() noexcept {
   if ((hooks & hook_selects) != 0) [[unlikely]]
     bring_forward_found();
   auto* const request = requests.pop_front();
+  if (auto const* const following = requests.after(nullptr)) __builtin_prefetch(following);
   room_back += request->weight;
   if (room_back * 16 >= mailbox_max.load(std::memory_order_relaxed)) look();
   return request;
@@ -100,8 +102,8 @@ struct Segment {
 
 /// A single request that is begun at once need not be counted any longer.
 std::uint32_t Cell::weight_if_next(Envelope const* newest) const noexcept {
-  bool const is_next = newest != nullptr && newest->next == nullptr && newest->kind == EnvelopeKind::request &&
-                       requests.empty() && answers.empty() && can_begin();
+  bool const is_next = newest != nullptr && newest->next == nullptr && is_request(newest->kind) && requests.empty() &&
+                       answers.empty() && can_begin();
   return is_next ? newest->weight : 0;
 }
 
@@ -133,6 +135,11 @@ void Cell::look() noexcept {
     auto* const next = envelope->next;
     switch (envelope->kind) {
       case EnvelopeKind::request: requests_arrived.push_front(envelope); break;
+      case EnvelopeKind::tell:
+        if ((hooks & hook_selects) != 0) [[unlikely]]
+          envelope = &static_cast<SmallTell*>(envelope)->grow();  // it is looked at before its turn comes
+        requests_arrived.push_front(envelope);
+        break;
       case EnvelopeKind::answer:
         static_cast<Request*>(envelope)->landed = true;
         answers_arrived.push_front(envelope);
@@ -251,7 +258,7 @@ void Cell::ended(Request& request) noexcept {
   if (request.running_next != nullptr) request.running_next->running_prev = request.running_prev;
 }
 
-void Cell::settle() noexcept {
+void Cell::answer_ended() noexcept {
   while (frames_ended != nullptr) {
     auto& request = *frames_ended;
     frames_ended = request.ended_next;
