@@ -118,7 +118,7 @@ constexpr std::array table{
     key<net, &NetSettings::listen>("net.listen", Kind::endpoint, 0, 0,
                                    "Loopback address to listen on, port 0 for any; empty: only if the carrier needs it."),
     key<net, &NetSettings::carrier>("net.carrier", Kind::word, 0, 0, "How Envs of one host are linked; auto takes the fastest.",
-                                    "auto|unix|tcp"),
+                                    "auto|shm|unix|tcp"),
     key<log, &LogSettings::level>("log.level", Kind::word, 0, 0, "Least severe message that is logged.",
                                   "trace|debug|info|warn|error|off"),
     key<log, &LogSettings::file>("log.file", Kind::text, 0, path_bytes_max, "File that the log is appended to; empty: stderr."),

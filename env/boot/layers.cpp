@@ -340,7 +340,9 @@ void Layers::check_rules() const {
     fail(sources_[index_of(at)], fmt::format("{} is more than {}; the rule is {} <= {}: lower the first or raise the second",
                                              describe(less), describe(more), less.name, more.name));
   }
-  if (settings_.net.carrier == CarrierChoice::unix_socket && !settings_.net.listen.empty()) {
+  bool const only_this_host =
+      settings_.net.carrier == CarrierChoice::unix_socket || settings_.net.carrier == CarrierChoice::shared_memory;
+  if (only_this_host && !settings_.net.listen.empty()) {
     auto const& listen = *find_key("net.listen");
     fail(sources_[index_of(listen)],
          fmt::format("{} needs TCP, but {}; the rule is net.listen only with net.carrier auto or tcp: remove one",

@@ -36,9 +36,20 @@ net::LinkLimits link_limits(startup::LimitSettings const& limits) {
           .queued_bytes_max = 2 * (limits.in_flight_per_link + limits.message)};
 }
 
-net::NetSettings net_settings(startup::LimitSettings const& limits) {
+net::ShmUse shm_use(startup::CarrierChoice carrier) {
+  switch (carrier) {
+    case startup::CarrierChoice::automatic: return net::ShmUse::preferred;
+    case startup::CarrierChoice::shared_memory: return net::ShmUse::required;
+    case startup::CarrierChoice::unix_socket:
+    case startup::CarrierChoice::tcp: return net::ShmUse::never;
+  }
+  return net::ShmUse::never;
+}
+
+net::NetSettings net_settings(startup::LimitSettings const& limits, startup::CarrierChoice carrier) {
   return {.frame_bytes_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(limits.message + 4096, 0xffff'ffff)),
           .handshake_limit = limits.handshake,
+          .shm = shm_use(carrier),
           .linger_limit = 1s};
 }
 
@@ -59,7 +70,8 @@ std::vector<net::Endpoint> wanted_endpoints(startup::Settings const& settings, n
   bool const only_tcp = net.carrier == startup::CarrierChoice::tcp;
   bool const first = identity.self.env == 0;
   if (!only_tcp) endpoints.push_back(net::unix_endpoint(identity.corps_id, identity.self));
-  if (net.carrier == startup::CarrierChoice::unix_socket) return endpoints;
+  if (net.carrier == startup::CarrierChoice::unix_socket || net.carrier == startup::CarrierChoice::shared_memory)
+    return endpoints;
   if (first && !net.listen.empty()) {
     endpoints.push_back({"tcp:" + net.listen});
   } else if (only_tcp) {
@@ -84,7 +96,7 @@ EnvProcess::EnvProcess(startup::Settings const& settings, Config config, net::Id
       identity_(identity),
       hooks_(std::move(hooks)),
       links_(identity.self.env, *this, link_limits(settings.limits)),
-      network_(identity, net_settings(settings.limits), links_,
+      network_(identity, net_settings(settings.limits, settings.net.carrier), links_,
                [](std::string_view line) { host::log(host::Level::warn, line); }),
       dumps_(settings.corps.tag) {
   EnvProcess* none = nullptr;

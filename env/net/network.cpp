@@ -95,7 +95,8 @@ class Network::Impl final : public Stream::Owner, public Opening::Owner, public 
   // Opening::Owner and Stream::Owner
   std::span<std::byte> read_buffer() override { return read_buffer_; }
   bool admit(Peer const& peer) override { return events_.admit(peer); }
-  void on_opened(Opening& opening, host::UniqueFd fd, std::span<std::byte const> rest) override;
+  void on_no_shm(std::string const& reason) override;
+  void on_opened(Opening& opening, host::UniqueFd fd, std::span<std::byte const> rest, std::unique_ptr<ShmLink> shm) override;
   void on_failed(Opening& opening, std::string const& reason) override;
   void on_frame(Stream& stream, Frame const& frame) override { events_.on_frame(stream, frame); }
   void on_closed(Stream& stream, std::string const& reason, Ending ending, bool fault) override;
@@ -117,6 +118,7 @@ class Network::Impl final : public Stream::Owner, public Opening::Owner, public 
   std::list<std::shared_ptr<Dial>> dials_;
   std::unordered_map<Stream const*, std::shared_ptr<Stream>> streams_;
   bool stopping_ = false;
+  bool told_no_shm_ = false;
 
   std::thread thread_;
   std::mutex ended_mutex_;
@@ -216,8 +218,8 @@ void Network::Impl::on_acceptable(Listener& listener) {
       continue;
     }
     tune(fd.get());
-    auto const opening =
-        std::make_shared<Opening>(reactor_, *this, Handshake::server(identity_, random_), std::move(fd), clock_.monotonic_ns());
+    auto const opening = std::make_shared<Opening>(reactor_, *this, Handshake::server(identity_, random_), std::move(fd),
+                                                   clock_.monotonic_ns(), settings_.shm);
     accepted_.push_back(opening);
     opening->start_accepted(settings_.handshake_limit);
   }
@@ -282,7 +284,7 @@ void Network::Impl::try_endpoints(std::shared_ptr<Dial> const& dial) {
     }
     tune(connecting.fd.get());
     dial->opening = std::make_shared<Opening>(reactor_, *this, Handshake::client(identity_, dial->expected, random_),
-                                              std::move(connecting.fd), clock_.monotonic_ns());
+                                              std::move(connecting.fd), clock_.monotonic_ns(), settings_.shm);
     return dial->opening->start_dialed(settings_.handshake_limit);
   }
   end_dial(dial, dial->reasons, false);
@@ -306,7 +308,13 @@ std::shared_ptr<Network::Impl::Dial> Network::Impl::dial_of(Opening const& openi
 
 // Handshakes that ended, and what became of them.
 
-void Network::Impl::on_opened(Opening& opening, host::UniqueFd fd, std::span<std::byte const> rest) {
+void Network::Impl::on_no_shm(std::string const& reason) {
+  if (std::exchange(told_no_shm_, true)) return;
+  log_("no shared memory for links to Envs of this host: " + reason + "; they go over Unix sockets, which is slower");
+}
+
+void Network::Impl::on_opened(Opening& opening, host::UniqueFd fd, std::span<std::byte const> rest,
+                              std::unique_ptr<ShmLink> shm) {
   auto const dial = dial_of(opening);
   if (dial) {
     dials_.remove(dial);
@@ -314,7 +322,8 @@ void Network::Impl::on_opened(Opening& opening, host::UniqueFd fd, std::span<std
     accepted_.remove(opening.shared_from_this());
     room_is_made();
   }
-  auto const stream = std::make_shared<Stream>(reactor_, *this, settings_, opening.handshake().peer(), std::move(fd));
+  auto const stream =
+      std::make_shared<Stream>(reactor_, *this, settings_, opening.handshake().peer(), std::move(fd), std::move(shm));
   streams_.emplace(stream.get(), stream);
   events_.on_open(stream, dial != nullptr);
   stream->start(rest);

@@ -45,19 +45,29 @@ std::string goodbye_text(std::span<std::byte const> payload) {
 
 Carrier::~Carrier() = default;
 
-Stream::Stream(Reactor& reactor, Owner& owner, NetSettings const& settings, Peer peer, host::UniqueFd fd)
+Stream::Stream(Reactor& reactor, Owner& owner, NetSettings const& settings, Peer peer, host::UniqueFd fd,
+               std::unique_ptr<ShmLink> shm)
     : Carrier(peer),
       reactor_(reactor),
       owner_(owner),
       linger_limit_(settings.linger_limit),
       fd_(fd.get()),
-      reader_(Phase::established, settings.frame_bytes_max) {
+      reader_(Phase::established, settings.frame_bytes_max),
+      shm_(std::move(shm)) {
   linger_.emplace(reactor);
   descriptor_.emplace(
-      reactor, std::move(fd), [this] { on_readable(); }, [this] { on_writable(); });
+      reactor, std::move(fd), [this] { shm_ ? on_socket_beside_shm() : on_readable(); }, [this] { on_writable(); });
+  if (shm_)
+    bell_.emplace(
+        reactor, std::move(shm_->bell()), [this] { on_bell(); }, [] {});
 }
 
 void Stream::start(std::span<std::byte const> received) {
+  if (shm_) {
+    descriptor_->arm_read();
+    if (received.empty()) return on_bell();
+    return finish("bytes beside the shared memory", Ending::final, true);
+  }
   if (take(received)) descriptor_->arm_read();
 }
 
@@ -81,6 +91,53 @@ void Stream::on_readable() {
     }
   }
   descriptor_->arm_read();
+}
+
+// Reading from shared memory.
+
+void Stream::on_bell() {
+  auto const self = shared_from_this();
+  if (finished_) return;
+  ShmLink::silence(bell_->fd());
+  {
+    Lock lock(mutex_);
+    if (std::exchange(waits_for_bell_, false)) {
+      if (mode_ == Mode::closing) linger();  // the peer takes bytes
+      write(lock);
+    }
+  }
+  read_shm(reads_per_turn_max);
+}
+
+bool Stream::read_shm(int turns_max) {
+  auto const buffer = owner_.read_buffer();
+  for (int turn = 0; turn < turns_max; ++turn) {
+    auto const size = shm_->read(buffer);
+    if (size != 0) {
+      if (!take(buffer.first(size))) return false;
+    } else if (!shm_->read_failure().empty()) {
+      finish(std::string(shm_->read_failure()), Ending::final, true);
+      return false;
+    } else if (shm_->sleep()) {
+      bell_->arm_read();
+      return true;
+    }
+  }
+  reactor_.post([self = shared_from_this()] { self->on_bell(); });
+  return true;
+}
+
+// The peer has ended: what it wrote before is all there. It can only be alive and write on if it means harm.
+void Stream::on_socket_beside_shm() {
+  auto const self = shared_from_this();
+  std::byte byte{};
+  ssize_t const got = ::recv(fd_, &byte, 1, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return descriptor_->arm_read();
+  if (got > 0) return finish("bytes beside the shared memory", Ending::final, true);
+  int const error = got < 0 ? errno : 0;
+  if (!read_shm(reads_per_turn_max)) return;
+  if (error != 0) return finish(errno_text(error));
+  finish(reader_.in_frame() ? "connection closed by peer in the middle of a frame" : "connection closed by peer");
 }
 
 bool Stream::take(std::span<std::byte const> bytes) {
@@ -149,7 +206,7 @@ void Stream::write(Lock& lock) {
       parts[i] = {const_cast<std::byte*>(pieces[i].data()), pieces[i].size()};
       offered += pieces[i].size();
     }
-    ssize_t const sent = send_now(fd_, std::span(parts).first(count));
+    ssize_t const sent = write_now(std::span(parts).first(count));
     auto const taken = sent < 0 ? 0 : static_cast<std::size_t>(sent);
     if (!goodbye) outbox_->taken(*this, taken);
     lock.lock();
@@ -157,6 +214,12 @@ void Stream::write(Lock& lock) {
     if (hand_over_for_release()) return;
     if (sent < 0) return write_failed(static_cast<int>(-sent));
     if (goodbye) goodbye_frame_.erase(goodbye_frame_.begin(), goodbye_frame_.begin() + sent);
+    if (taken < offered && shm_) {
+      // Asked for with the lock held: the bell is not heard before the lock is free.
+      waits_for_bell_ = shm_->wait_for_room();
+      if (waits_for_bell_) return;
+      continue;
+    }
     if (taken < offered) break;
     if (goodbye) {
       writing_ = false;
@@ -166,8 +229,16 @@ void Stream::write(Lock& lock) {
     }
   }
   reactor_.post([self = shared_from_this()] {
+    if (self->shm_) return self->on_writable();
     if (self->descriptor_) self->descriptor_->arm_write();
   });
+}
+
+ssize_t Stream::write_now(std::span<iovec> parts) noexcept {
+  if (!shm_) return send_now(fd_, parts);
+  auto const taken = shm_->write(parts);
+  if (taken == 0 && !shm_->write_failure().empty()) return -EPROTO;
+  return static_cast<ssize_t>(taken);
 }
 
 void Stream::on_writable() {
@@ -182,6 +253,7 @@ void Stream::write_failed(int error) {
   mode_ = Mode::broken;
   writing_ = false;
   reactor_.post([self = shared_from_this(), error] {
+    if (error == EPROTO && self->shm_) return self->finish(std::string(self->shm_->write_failure()), Ending::final, true);
     if (!self->finished_) self->linger_->start(self->linger_limit_, [self, error] { self->finish(errno_text(error)); });
   });
 }
@@ -247,6 +319,8 @@ void Stream::finish(std::string reason, Ending ending, bool fault) {
 void Stream::release() {
   if (!descriptor_) return;
   descriptor_.reset();
+  bell_.reset();
+  shm_.reset();
   linger_.reset();
   owner_.on_released(*this);
 }

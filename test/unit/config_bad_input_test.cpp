@@ -189,7 +189,7 @@ TEST_CASE("config: values out of range (C02)") {
   CHECK(load_text("limits.spare_threads = 0").settings.limits.spare_threads == 0);
   CHECK(has(text_error("log.level = \"loud\""),
             "log.level: 'loud' is not one of its words; write trace, debug, info, warn, error or off"));
-  CHECK(has(text_error("net.carrier = \"automatic\""), "write auto, unix or tcp"));
+  CHECK(has(text_error("net.carrier = \"automatic\""), "write auto, shm, unix or tcp"));
   CHECK(has(text_error("corps.without_env0 = \"\""), "write exit or serve"));
   CHECK(has(text_error("corps.tag = \"\""), "'' is not a tag; write 1 to 64 characters of A-Z a-z 0-9 _ . -"));
   CHECK(has(text_error("corps.tag = \"a b\""), "is not a tag"));

@@ -10,7 +10,7 @@ namespace corps::startup {
 enum class WithoutEnv0 : std::uint8_t { exit, serve };
 
 /// Which carrier a link may use; `automatic` takes the best one the peer can be reached with.
-enum class CarrierChoice : std::uint8_t { automatic, unix_socket, tcp };
+enum class CarrierChoice : std::uint8_t { automatic, shared_memory, unix_socket, tcp };
 
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, off };
 

@@ -17,6 +17,7 @@
 #include "env/net/internal/endpoint.hpp"
 #include "env/net/internal/frame.hpp"
 #include "env/net/internal/identity.hpp"
+#include "env/net/internal/shm_link.hpp"
 #include "env/net/internal/wire.hpp"
 
 namespace corps::net {
@@ -24,6 +25,7 @@ namespace corps::net {
 struct NetSettings {
   std::uint32_t frame_bytes_max = std::uint32_t{256} << 20;            // of one payload, received or sent
   std::chrono::nanoseconds handshake_limit = std::chrono::seconds{1};  // also for connecting to one endpoint
+  ShmUse shm = ShmUse::preferred;                                      // to Envs of this host, over Unix sockets
   std::chrono::nanoseconds linger_limit = std::chrono::seconds{1};     // a closing connection may be without progress
 };
 

@@ -9,6 +9,7 @@
 
 #include "env/net/internal/handshake.hpp"
 #include "env/net/internal/reactor.hpp"
+#include "env/net/internal/shm_link.hpp"
 
 namespace corps::net {
 
@@ -19,8 +20,12 @@ class Opening final : public std::enable_shared_from_this<Opening> {
    public:
     virtual std::span<std::byte> read_buffer() = 0;
     virtual bool admit(Peer const& peer) = 0;
-    /// Established: the socket is the owner's now. `rest` came after the handshake; valid during the call.
-    virtual void on_opened(Opening& opening, host::UniqueFd fd, std::span<std::byte const> rest) = 0;
+    /// There is no shared memory to be had for this connection, which goes on without.
+    virtual void on_no_shm(std::string const& reason) = 0;
+    /// Established: the socket is the owner's now. `rest` came after the handshake; valid during the call. `shm`: if not null,
+    /// all that follows goes through it.
+    virtual void on_opened(Opening& opening, host::UniqueFd fd, std::span<std::byte const> rest,
+                           std::unique_ptr<ShmLink> shm) = 0;
     /// The socket is closed.
     virtual void on_failed(Opening& opening, std::string const& reason) = 0;
 
@@ -28,7 +33,7 @@ class Opening final : public std::enable_shared_from_this<Opening> {
     ~Owner() = default;
   };
 
-  Opening(Reactor& reactor, Owner& owner, Handshake handshake, host::UniqueFd fd, std::uint64_t started_ns);
+  Opening(Reactor& reactor, Owner& owner, Handshake handshake, host::UniqueFd fd, std::uint64_t started_ns, ShmUse shm_use);
 
   /// Waits until the socket is connected, then speaks first. Both: ends within `limit` in on_opened or on_failed, never before
   /// it returned.
@@ -47,6 +52,9 @@ class Opening final : public std::enable_shared_from_this<Opening> {
   void on_readable();
   void go_on(std::span<std::byte const> rest);
   bool send_output();
+  ssize_t receive(std::span<std::byte> buffer);
+  bool offer_shm();
+  bool take_shm();
 
   Owner& owner_;
   Handshake handshake_;
@@ -54,6 +62,12 @@ class Opening final : public std::enable_shared_from_this<Opening> {
   std::optional<Timer> limit_;
   std::string remote_;
   std::uint64_t started_ns_;
+  ShmUse shm_use_;
+  bool dialed_ = false;
+  bool offers_shm_ = false;  // with what is sent next
+  std::unique_ptr<ShmLink> shm_;
+  ShmDescriptors of_peer_;  // as they came
+  bool has_of_peer_ = false;
 };
 
 }  // namespace corps::net

@@ -11,10 +11,12 @@
 #include "env/net/internal/frame.hpp"
 #include "env/net/internal/network.hpp"
 #include "env/net/internal/reactor.hpp"
+#include "env/net/internal/shm_link.hpp"
 
 namespace corps::net {
 
-/// A carrier over a stream socket: writes what is in its outbox, cuts what is received.
+/// A carrier over a stream socket: writes what is in its outbox, cuts what is received. To an Env of the same host the bytes go
+/// through shared memory, if both sides have it; then the socket carries none, and tells by its end that the peer is gone.
 ///
 /// One thread at a time is the writer: the one that found nobody writing, or the I/O thread once the socket was full. What others
 /// put into the outbox meanwhile it takes next, so that many small frames leave in one system call without any timer.
@@ -33,7 +35,8 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
     ~Owner() = default;
   };
 
-  Stream(Reactor& reactor, Owner& owner, NetSettings const& settings, Peer peer, host::UniqueFd fd);
+  Stream(Reactor& reactor, Owner& owner, NetSettings const& settings, Peer peer, host::UniqueFd fd,
+         std::unique_ptr<ShmLink> shm = nullptr);
 
   /// Reads on from `received`, which came with the end of the handshake. On the I/O thread, once.
   void start(std::span<std::byte const> received);
@@ -55,10 +58,14 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   };
 
   void on_readable();
+  void on_bell();
+  void on_socket_beside_shm();
+  bool read_shm(int turns_max);  // false: read no more
   void on_writable();
   bool take(std::span<std::byte const> bytes);  // false: read no more
   void write(Lock& lock);
   std::size_t next_pieces(std::span<Piece> pieces);
+  ssize_t write_now(std::span<iovec> parts) noexcept;
   void write_failed(int error);
   bool hand_over_for_release();
   void linger();
@@ -72,6 +79,7 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
 
   // On the I/O thread only.
   std::optional<Descriptor> descriptor_;
+  std::optional<Descriptor> bell_;  // of the shared memory
   std::optional<Timer> linger_;
   FrameReader reader_;
   bool finished_ = false;
@@ -80,11 +88,13 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   Mode mode_ = Mode::open;
   Outbox* outbox_ = nullptr;
   bool writing_ = false;                  // somebody is the writer
-  bool in_system_call_ = false;           // and uses fd_ without the lock
+  bool in_system_call_ = false;           // and uses fd_ and shm_ without the lock
+  bool waits_for_bell_ = false;           // the writer: until there is room in the shared memory
   bool release_wanted_ = false;           // the socket is to be closed when the system call returns
   bool outbox_is_done_ = false;           // closing: the goodbye follows
   std::string goodbye_;                   // the reason of flush_and_close()
   std::vector<std::byte> goodbye_frame_;  // what the socket has not taken of it
+  std::unique_ptr<ShmLink> shm_;          // its reading side: on the I/O thread; its writing side: the writer's
 };
 
 }  // namespace corps::net
