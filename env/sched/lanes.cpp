@@ -97,7 +97,7 @@ void Lanes::wake(std::lock_guard<std::mutex> const&, bool to_watch) {
     watched_.store(true, std::memory_order_seq_cst);
   }
   set_idle_count();
-  lane->wake.release();
+  lane->bell.ring();
 }
 
 void Lanes::wake_one() { wake(std::lock_guard{idle_mutex_}, false); }
@@ -137,7 +137,7 @@ void Lanes::leave_idle(Lane& lane) {
       set_idle_count();
     }
   }
-  if (woken) lane.wake.acquire();  // somebody chose this thread: take the signal, so that it does not count for the next time
+  if (woken) lane.bell.wait();  // somebody chose this thread: take the signal, so that it does not count for the next time
 }
 
 /// Makes an idle lane the watcher, if there is none.
@@ -166,7 +166,7 @@ caf::resumable* Lanes::park(Lane& lane) {
     if (lane.watches) end_watch(lane);  // chosen while it was about to leave
     return nullptr;
   }
-  if (!any_slot_taken() || !begin_watch(lane)) lane.wake.acquire();
+  if (!any_slot_taken() || !begin_watch(lane)) lane.bell.wait();
   return lane.watches ? watch_slots(lane) : nullptr;
 }
 
@@ -178,7 +178,7 @@ caf::resumable* Lanes::watch_slots(Lane& lane) {
     for (std::size_t i = 0; i < lanes.size(); ++i)
       seen[i] = lanes[i].next.load(std::memory_order_relaxed) == nullptr ? 0 : lanes[i].turns.load(std::memory_order_relaxed);
     if (!enter_idle(lane)) break;
-    if (lane.wake.try_acquire_for(slot_look)) break;
+    if (lane.bell.wait_for(slot_look)) break;
     leave_idle(lane);
     found = take_from_slots(seen);
     quiet = any_slot_taken() ? 0 : quiet + 1;

@@ -8,9 +8,10 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <semaphore>
 #include <span>
 #include <vector>
+
+#include "env/sched/internal/bell.hpp"
 
 namespace corps::sched {
 
@@ -22,7 +23,7 @@ struct alignas(64) Lane {
   std::mutex mutex;
   std::deque<caf::resumable*> queue;
   std::atomic<std::size_t> queued{0};
-  std::binary_semaphore wake{0};
+  Bell bell;
   bool parked = false;   // under the idle list's mutex
   bool watches = false;  // it keeps an eye on the slots; written under the idle list's mutex, by itself or before it is woken
 };

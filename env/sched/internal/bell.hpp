@@ -1,0 +1,26 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+namespace corps::sched {
+
+/// Wakes the one thread that sleeps at it. A ring that comes before the sleep is kept; two of them count as one.
+class Bell {
+ public:
+  /// Any thread. A system call only if somebody sleeps.
+  void ring() noexcept;
+  /// The bell's own thread sleeps until it rings.
+  void wait() noexcept;
+  /// False if it did not ring within the limit.
+  bool wait_for(std::chrono::nanoseconds limit) noexcept;
+
+ private:
+  /// Whether it rang.
+  bool sleep_until(std::int64_t until_ns) noexcept;
+
+  std::atomic<std::uint32_t> state_{0};
+};
+
+}  // namespace corps::sched
