@@ -204,7 +204,7 @@ void DeadlineClock::ring_next() {
 }
 
 void DeadlineClock::run() {
-  host::name_thread("corps.clock");
+  host::name_thread("corps clock");
   std::unique_lock lock{mutex_};
   while (!stopping_) {
     auto const at = earliest();

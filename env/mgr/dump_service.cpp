@@ -45,7 +45,7 @@ void DumpService::add(host::UniqueFd asks) {
 }
 
 void DumpService::run() noexcept {
-  host::name_thread("corps.dump");
+  host::name_thread("corps dump");
   for (;;) {
     host::UniqueFd asks;
     {

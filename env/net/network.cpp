@@ -136,7 +136,7 @@ void Network::Impl::start() {
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   thread_ = std::thread([this, self = shared_from_this()] {
-    ::pthread_setname_np(::pthread_self(), "corps.io");
+    ::pthread_setname_np(::pthread_self(), "corps io");
     reactor_.run();
     std::lock_guard const lock(ended_mutex_);
     ended_ = true;

@@ -1,7 +1,7 @@
 #include "env/sched/internal/lanes.hpp"
 
 #include <algorithm>
-#include <thread>
+#include <utility>
 
 #include "env/host/internal/pause.hpp"
 
@@ -19,16 +19,33 @@ void Lanes::push_again(Lane& lane, caf::resumable* job) {
 }
 
 void Lanes::push(Lane& lane, caf::resumable* job) {
-  {
-    std::lock_guard const lock{lane.mutex};
-    lane.queue.push_back(job);
-    lane.queued.store(lane.queue.size(), std::memory_order_seq_cst);
-  }
+  queue(lane, job);
   if (idle_.load(std::memory_order_seq_cst) != 0 && !searching_.load(std::memory_order_seq_cst)) wake_one();
 }
 
+void Lanes::queue(Lane& lane, caf::resumable* job) {
+  std::lock_guard const lock{lane.mutex};
+  lane.queue.push_back(job);
+  lane.queued.store(lane.queue.size(), std::memory_order_seq_cst);
+}
+
+/// Where there is a choice, the thread that is woken finds the job in its own queue.
 void Lanes::push_anywhere(caf::resumable* job) {
+  if (idle_.load(std::memory_order_seq_cst) != 0 && !searching_.load(std::memory_order_seq_cst)) {
+    if (auto* const idle = take_idle()) {
+      queue(*idle, job);
+      return idle->bell.ring();
+    }
+  }
   push(lanes_[round_robin_.fetch_add(1, std::memory_order_relaxed) % primary_], job);
+}
+
+void Lanes::expect_push() {
+  if (idle_.load(std::memory_order_seq_cst) < primary_ || searching_.exchange(true, std::memory_order_seq_cst)) return;
+  auto* const idle = take_idle();
+  if (idle == nullptr) return end_search();
+  idle->searches = true;
+  idle->bell.ring();
 }
 
 caf::resumable* Lanes::pop_queue(Lane& lane) {
@@ -61,18 +78,25 @@ caf::resumable* Lanes::steal(Lane& lane) {
   return nullptr;
 }
 
-/// Who pushes while one searches wakes nobody. So who has searched, with or without success, looks once more after it has said
-/// that it ended: here, or in enter_idle.
 caf::resumable* Lanes::search(Lane& lane) {
-  if (searching_.exchange(true, std::memory_order_seq_cst)) return steal(lane);
+  if (!std::exchange(lane.searches, false) && searching_.exchange(true, std::memory_order_seq_cst)) return steal(lane);
   caf::resumable* job = nullptr;
   for (int round = 0; round < searches_before_parking && job == nullptr; ++round) {
     job = steal(lane);
     if (job == nullptr) host::pause();
   }
-  searching_.store(false, std::memory_order_seq_cst);
-  if (job != nullptr && idle_.load(std::memory_order_seq_cst) != 0 && anything_queued()) wake_one();
+  if (job != nullptr)
+    end_search();
+  else
+    searching_.store(false, std::memory_order_seq_cst);
   return job;
+}
+
+/// Who pushes while one searches wakes nobody. So who has searched, with or without success, looks once more after it has said
+/// that it ended: here, or in enter_idle.
+void Lanes::end_search() {
+  searching_.store(false, std::memory_order_seq_cst);
+  if (idle_.load(std::memory_order_seq_cst) != 0 && anything_queued()) wake_one();
 }
 
 bool Lanes::anything_queued() noexcept {
@@ -87,24 +111,47 @@ bool Lanes::any_slot_taken() noexcept {
 
 void Lanes::set_idle_count() noexcept { idle_.store(static_cast<std::uint32_t>(idle_list_.size()), std::memory_order_seq_cst); }
 
-void Lanes::wake(std::lock_guard<std::mutex> const&, bool to_watch) {
-  if (idle_list_.empty()) return;
+/// Takes a thread that sleeps out of the list; its bell must be rung then. Null if there is none.
+Lane* Lanes::take_idle() {
+  std::lock_guard const lock{idle_mutex_};
+  return take_idle(lock);
+}
+
+Lane* Lanes::take_idle(std::lock_guard<std::mutex> const&) {
+  if (idle_list_.empty()) return nullptr;
   auto* const lane = idle_list_.back();
   idle_list_.pop_back();
   lane->parked = false;
-  if (to_watch) {
-    lane->watches = true;
-    watched_.store(true, std::memory_order_seq_cst);
-  }
+  set_idle_count();
+  return lane;
+}
+
+void Lanes::wake_one() {
+  if (auto* const lane = take_idle()) lane->bell.ring();
+}
+
+void Lanes::wake_from(std::size_t first) {
+  std::lock_guard const lock{idle_mutex_};
+  auto const found = std::ranges::find_if(idle_list_, [&](Lane const* lane) { return lane >= &lanes_[first]; });
+  if (found == idle_list_.end()) return;
+  auto* const lane = *found;
+  idle_list_.erase(found);
+  lane->parked = false;
   set_idle_count();
   lane->bell.ring();
 }
 
-void Lanes::wake_one() { wake(std::lock_guard{idle_mutex_}, false); }
-
 void Lanes::wake_watcher() {
-  std::lock_guard const lock{idle_mutex_};
-  if (!watched_.load(std::memory_order_relaxed)) wake(lock, true);
+  Lane* lane = nullptr;
+  {
+    std::lock_guard const lock{idle_mutex_};
+    if (watched_.load(std::memory_order_relaxed)) return;
+    lane = take_idle(lock);
+    if (lane == nullptr) return;
+    lane->watches = true;
+    watched_.store(true, std::memory_order_seq_cst);
+  }
+  lane->bell.ring();
 }
 
 void Lanes::close() {
@@ -161,13 +208,26 @@ void Lanes::end_watch(Lane& lane) {
   if (any_slot_taken()) wake_watcher();  // this thread has something else to do
 }
 
+void Lanes::sleep(Lane& lane) {
+  if (lane.sleep_max == std::chrono::nanoseconds{0})
+    lane.bell.wait();
+  else if (!lane.bell.wait_for(lane.sleep_max))
+    leave_idle(lane);
+}
+
 caf::resumable* Lanes::park(Lane& lane) {
+  caf::resumable* found = nullptr;
   if (!enter_idle(lane)) {
     if (lane.watches) end_watch(lane);  // chosen while it was about to leave
-    return nullptr;
+  } else {
+    if (!any_slot_taken() || !begin_watch(lane)) sleep(lane);
+    if (lane.watches) found = watch_slots(lane);
   }
-  if (!any_slot_taken() || !begin_watch(lane)) lane.bell.wait();
-  return lane.watches ? watch_slots(lane) : nullptr;
+  if (!lane.searches) return found;
+  if (found == nullptr) return search(lane);
+  lane.searches = false;
+  end_search();
+  return found;
 }
 
 caf::resumable* Lanes::watch_slots(Lane& lane) {

@@ -11,6 +11,7 @@
 #include <caf/scheduler/coordinator.hpp>
 #include <cstdint>
 #include <mutex>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -37,6 +38,9 @@ constinit std::atomic<Scheduler*> active{nullptr};
 
 /// This thread may block as it likes: nobody waits for it.
 constinit thread_local bool off_duty = false;
+
+/// The kernel keeps 15 characters of a name.
+void name_thread(std::string_view role, std::size_t number) { host::name_thread(fmt::format("corps {} {}", role, number)); }
 
 /// CAF's worker threads take their jobs from our lanes.
 class LanePolicy : public caf::policy::unprofiled {
@@ -69,7 +73,7 @@ class LanePolicy : public caf::policy::unprofiled {
   /// up a logger under a lock for each job, which costs a quarter of a call.
   template <class Worker>
   caf::resumable* dequeue(Worker* self) {
-    own_lane = &lane(self);
+    if (std::exchange(own_lane, &lane(self)) == nullptr) name_thread("worker", self->id());
     for (;;) {
       auto* const job = lanes(self).pop(*own_lane, [] { return false; });
       if (!is_turn(*job)) return job;
@@ -119,6 +123,9 @@ class SpareUnit final : public caf::execution_unit {
 
 }  // namespace
 
+/// How long a spare thread that sleeps is kept after the last one that it took over from goes on.
+constexpr std::chrono::seconds spare_kept{1};
+
 /// A thread that takes over while another blocks.
 struct Spare {
   std::thread thread;
@@ -162,11 +169,16 @@ struct Scheduler::Impl {
     --blocked;
   }
 
-  /// Between two jobs: whether this spare thread is one too many.
+  /// Between two jobs: whether this spare thread is one too many. If it is not, it comes back later: altogether they look once in
+  /// `spare_kept`, and the first that retires calls the next.
   bool retires(std::size_t index) {
     std::lock_guard const lock{mutex};
-    if (spares_running <= blocked && !stopping) return false;
+    if (spares_running <= blocked && !stopping) {
+      lanes[threads + index].sleep_max = spare_kept * spares_running;
+      return false;
+    }
     --spares_running;
+    if (spares_running > blocked) lanes.wake_from(threads);
     spares[index].in_use = false;
     return true;
   }
@@ -174,7 +186,7 @@ struct Scheduler::Impl {
   void run_spare(std::size_t index) {
     auto& lane = lanes[threads + index];
     own_lane = &lane;
-    host::name_thread("corps.spare");
+    name_thread("spare", index);
     SpareUnit unit{*system, lanes, lane};
     while (auto* job = lanes.pop(lane, [&] { return retires(index); }))
       if (job->resume(&unit, 1) == caf::resumable::resume_later) lanes.push_again(lane, job);
@@ -215,6 +227,8 @@ void Scheduler::enqueue(detail::Cell& cell) noexcept {
   else
     impl_->lanes.push_anywhere(job_of(cell));
 }
+
+void Scheduler::expect_call() noexcept { impl_->lanes.expect_push(); }
 
 void Scheduler::block() { impl_->take_over(); }
 
@@ -289,6 +303,11 @@ BlockingScope::~BlockingScope() {
     sched::scheduler()->unblock();
   }
   current_cell->now_ns = now_ns();
+}
+
+void expect_call(EnvId target) noexcept {
+  auto* const scheduler = sched::scheduler();
+  if (target == env_facts.env && scheduler != nullptr) scheduler->expect_call();
 }
 
 void schedule(Cell& cell) noexcept {

@@ -6,12 +6,17 @@
 #include <array>
 #include <atomic>
 #include <ctime>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "env/mail/internal/park.hpp"
 #include "env/mail/internal/slab.hpp"
 #include "env/sched/internal/lanes.hpp"
+#include "env/sched/internal/scheduler.hpp"
 #include "test/unit/runtime_kit.hpp"
 
 namespace scheduler_test {
@@ -133,6 +138,18 @@ TEST_CASE("an idle Corps uses no processor time") {
   CHECK(cpu_used() - before < 15ms);
 }
 
+/// Keeps a thread as Holder does, and says so.
+class Blocks : public corps::Conc {
+ public:
+  int hold(std::uint64_t events) {
+    auto& both = object_of<Holder::Events>(events);
+    return corps::blocking([&] {
+      both.entered.happen();
+      return both.release.wait() ? 1 : 0;
+    });
+  }
+};
+
 /// A job that the lanes carry; they never look into it.
 struct Parcel final : caf::resumable {
   resume_result resume(caf::execution_unit*, std::size_t) override { return done; }
@@ -199,6 +216,87 @@ TEST_CASE("no job is lost between threads that push, sleep, watch and steal") {
   lanes.close();
   for (auto& runner : runners) runner.join();
   for (auto& parcel : parcels) CHECK(parcel->delivered == rounds);
+}
+
+TEST_CASE("a job that was expected is found, whether the thread that was woken for it is up already or asleep again") {
+  constexpr int rounds = 500;
+  corps::sched::Lanes lanes{2};
+  lanes.set_primary(2);
+  Parcel parcel;
+  std::atomic<bool> stop{false};
+  Event taken;
+  std::vector<std::thread> runners;
+  for (std::size_t t = 0; t < 2; ++t)
+    runners.emplace_back([&, t] {
+      while (lanes.pop(lanes[t], [&] { return stop.load(); }) != nullptr) taken.happen();
+    });
+  bool all = true;
+  for (int i = 1; i <= rounds && all; ++i) {
+    lanes.expect_push();
+    if (i % 3 == 0) lanes.expect_push();
+    if (i % 50 == 0) CHECK_FALSE(taken.wait(i, 2ms));  // nothing comes for so long that the thread sleeps again
+    lanes.push_anywhere(&parcel);
+    all = taken.wait(i);
+  }
+  CHECK(all);
+  stop = true;
+  lanes.close();
+  for (auto& runner : runners) runner.join();
+}
+
+TEST_CASE("a lane with a limit to its sleep looks whether to retire") {
+  corps::sched::Lanes lanes{2};
+  lanes.set_primary(1);
+  lanes.set_used(2);
+  lanes[1].sleep_max = 2ms;
+  int asked = 0;
+  CHECK(lanes.pop(lanes[1], [&] { return ++asked == 5; }) == nullptr);
+  CHECK(asked == 5);
+}
+
+std::vector<std::string> thread_names() {
+  std::vector<std::string> names;
+  for (auto const& task : std::filesystem::directory_iterator{"/proc/self/task"}) {
+    std::ifstream comm{task.path() / "comm"};
+    std::string name;
+    if (std::getline(comm, name)) names.push_back(name);  // else the thread has just ended
+  }
+  return names;
+}
+
+TEST_CASE("each thread of an Env says by its name what it is for") {
+  Running corps;
+  Holder::Events first;
+  Holder::Events second;  // two Workers at once: both threads are up
+  auto one = corps::create<Holder>(corps::here()).get().call<&Holder::hold>(handle(first));
+  auto two = corps::create<Holder>(corps::here()).get().call<&Holder::hold>(handle(second));
+  REQUIRE(first.entered.wait());
+  REQUIRE(second.entered.wait());
+  auto const names = thread_names();
+  for (auto const* wanted : {"corps worker 0", "corps worker 1", "corps clock", "corps io"}) {
+    CAPTURE(wanted);
+    CHECK(std::ranges::count(names, wanted) == 1);
+  }
+  first.release.happen();
+  second.release.happen();
+  CHECK(one.get() + two.get() == 2);
+}
+
+TEST_CASE("spare threads that nobody needs any more end by themselves") {
+  constexpr int count = 4;
+  Running corps;
+  Holder::Events events;
+  std::vector<corps::Future<int>> held;
+  auto const counts = [] { return corps::sched::scheduler()->counts(); };
+  for (int i = 0; i < count; ++i) held.push_back(corps::create<Blocks>(corps::here()).get().call<&Blocks::hold>(handle(events)));
+  REQUIRE(events.entered.wait(count));
+  CHECK(counts().spare == count);
+  for (int i = 0; i < count; ++i) events.release.happen();
+  for (auto& each : held) CHECK(each.get() == 1);
+  Event never;
+  for (int i = 0; i < 1000 && counts().spare != 0; ++i) CHECK_FALSE(never.wait(1, 10ms));
+  CHECK(counts().spare == 0);
+  CHECK(counts().blocked == 0);
 }
 
 TEST_CASE("the watcher goes to sleep when nothing is in the slots") {

@@ -51,7 +51,7 @@ class Events {
 
 using Log = std::function<void(std::string_view line)>;  // called on the I/O thread
 
-/// The I/O thread of one Env ("corps.io"), its listeners and its carriers.
+/// The I/O thread of one Env ("corps io"), its listeners and its carriers.
 /// Threads: all but stop() may be called from any thread. `events` and `random` and `clock` must outlive it.
 class Network {
  public:

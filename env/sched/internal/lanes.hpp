@@ -21,11 +21,13 @@ struct alignas(64) Lane {
   std::atomic<std::uint64_t> turns{0};  // grows with every job taken: tells a busy lane from a stuck one
   unsigned streak = 0;                  // jobs taken from the slot in a row
   std::mutex mutex;
+  std::chrono::nanoseconds sleep_max{0};  // how long it may sleep without a look at whether to retire; 0: for ever
   std::deque<caf::resumable*> queue;
   std::atomic<std::size_t> queued{0};
   Bell bell;
-  bool parked = false;   // under the idle list's mutex
-  bool watches = false;  // it keeps an eye on the slots; written under the idle list's mutex, by itself or before it is woken
+  bool parked = false;    // under the idle list's mutex
+  bool watches = false;   // it keeps an eye on the slots; written under the idle list's mutex, by itself or before it is woken
+  bool searches = false;  // it was woken to look around, and counts as doing so already
 };
 
 /// The lanes of all threads, with stealing between them and parking of threads without work.
@@ -50,11 +52,15 @@ class Lanes {
   void push_again(Lane& lane, caf::resumable* job);
   /// From a thread without a lane.
   void push_anywhere(caf::resumable* job);
+  /// From a thread without a lane that is about to push: if all sleep, one is woken while the job is being prepared.
+  void expect_push();
   /// What the lane's own thread does next; sleeps until there is something. Null when `retire` says so.
   template <class Retire>
   caf::resumable* pop(Lane& lane, Retire&& retire);
   /// Gives what waits in a lane to the others, because its thread will block.
   void give_away(Lane& lane);
+  /// Wakes a thread that sleeps at one of the lanes from `first` on, if there is one, to look whether to retire.
+  void wake_from(std::size_t first);
   /// A job that nobody has taken, once there are no threads any more.
   caf::resumable* take_left_over();
   /// Nobody sleeps any more, so that every thread looks whether to retire.
@@ -82,12 +88,16 @@ class Lanes {
   bool any_slot_taken() noexcept;
   void wake_one();
   void wake_watcher();
-  void wake(std::lock_guard<std::mutex> const&, bool to_watch);
+  Lane* take_idle();
+  Lane* take_idle(std::lock_guard<std::mutex> const&);
+  void queue(Lane& lane, caf::resumable* job);
+  void end_search();
   void set_idle_count() noexcept;
   bool enter_idle(Lane& lane);
   void leave_idle(Lane& lane);
   bool begin_watch(Lane& lane);
   void end_watch(Lane& lane);
+  void sleep(Lane& lane);
   caf::resumable* park(Lane& lane);
   caf::resumable* watch_slots(Lane& lane);
   caf::resumable* take_from_slots(std::vector<std::uint64_t> const& turns_seen);
