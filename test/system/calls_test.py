@@ -43,7 +43,7 @@ class CallsTest(corps_kit.CorpsCase):
         lines = [line.text for line in self.running.lines()]
         self.assertIn("function: there, bound: there", lines)
         self.assertIn("task: 42", lines)
-        self.assertIn("alive: 1, ended: 1, alive: 0", lines)
+        self.assertIn("alive: 1, then 0", lines)
         self.assertIn("asked by: ann at the front", lines)
         self.assertRegex(
             texts["foreign function"],
