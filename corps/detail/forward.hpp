@@ -7,6 +7,8 @@
 #include "corps/address.hpp"
 #include "corps/detail/promise.hpp"
 #include "corps/detail/reply.hpp"
+#include "corps/detail/runtime.hpp"
+#include "corps/detail/send.hpp"
 
 namespace corps::detail {
 
@@ -40,7 +42,9 @@ void send_on(std::unique_ptr<Request> request, ConcAddr to) noexcept;
 template <class R>
 class ForwardLater final : public LaterSource<R> {
  public:
-  ForwardLater(std::unique_ptr<Reply<R>> call, ConcAddr to) noexcept : call_(std::move(call)), to_(to) {}
+  ForwardLater(std::unique_ptr<Reply<R>> call, ConcAddr to) noexcept : call_(std::move(call)), to_(to) {
+    inherit_context(*call_, self());
+  }
 
   void take_over(Reply<R>& request) noexcept override {
     call_->deadline_ns = request.deadline_ns;
