@@ -56,6 +56,9 @@ class TimerState : public Alarm {
   std::atomic<bool> stopped_{false};
 };
 
+/// Sends a request that has an origin. Takes it over.
+void send_on(std::unique_ptr<Request> request, ConcAddr to) noexcept;
+
 /// Logs how a timer's call failed; true if it can never succeed again.
 bool timer_call_failed(Request const& request) noexcept;
 
@@ -72,7 +75,7 @@ class MethodTimer final : public TimerState, Origin {
     try {
       auto request = std::make_unique<Call<Op>>(is_last() ? std::move(arguments_) : typename Op::Arguments(arguments_));
       request->origin = this;
-      send_one_way(std::move(request), to_, nullptr, default_limit_ns);
+      send_on(std::move(request), to_);
     } catch (...) {  // there is no memory for it
       run_ended();
     }

@@ -122,7 +122,7 @@ TEST_CASE("timers ring once, in time and in order, and neither when cancelled no
         own.push_back(corps::after<&Clocked::ring>(std::chrono::milliseconds{due[static_cast<std::size_t>(i)]}, clocked,
                                                    handle(twin), handle(rings), i));
     }
-    auto every = corps::every<&Clocked::ring>(7ms, clocked, handle(twin), handle(rings), 100);
+    auto const every = corps::every<&Clocked::ring>(7ms, clocked, handle(twin), handle(rings), 100);
     int const first_ms = ms_of(twin, 20);
     twin.advance(std::chrono::milliseconds{first_ms});
     clocked.call<&Clocked::cancel>(0).get();
@@ -159,7 +159,6 @@ TEST_CASE("timers ring once, in time and in order, and neither when cancelled no
     }
     if (ended > 9ms) CHECK(periods >= (ended - 2ms) / 7ms);
     own.clear();
-    every.cancel();
     if (auto* const clock = corps::mail::active_clock()) CHECK(clock->alarms() == 0);
   });
 }
@@ -396,6 +395,29 @@ TEST_CASE("senders that wait for room take turns") {
       // Two went in before any had to wait; from then on nobody is served twice while another waits.
       if (i >= 2 && i + 1 < (calls - 2) * senders) CHECK(noted[i].first != noted[i + 1].first);
     }
+  });
+}
+
+TEST_CASE("a timer whose target is full, or gone, holds up nobody, and ends with the target") {
+  for_seeds(20, turns_take_time, [](Twin& twin) {
+    auto gate = corps::create<Gate>(corps::here()).get();
+    auto held = gate.call<&Gate::hold>();
+    auto const every = corps::every<&Gate::note>(1ms, gate, 1, 1);
+    std::vector<corps::Timer> once;
+    for (int i = 0; i < 4; ++i) once.push_back(corps::after<&Gate::note>(1ms, gate, 0, i));
+    for (int i = 0; i < 4; ++i) {
+      auto const begin = twin.now();
+      corps::sleep_for(1ms).get();
+      CHECK(twin.now() - begin <= 3ms);
+    }
+    held.get();
+    twin.advance(5ms);
+    auto const noted = gate.get<&Gate::noted>().get();
+    CHECK(std::count_if(noted.begin(), noted.end(), [](auto const& each) { return each.first == 0; }) == 4);
+    CHECK(std::count_if(noted.begin(), noted.end(), [](auto const& each) { return each.first == 1; }) >= 3);
+    corps::exit(gate).get();
+    twin.advance(5ms);
+    if (auto* const clock = corps::mail::active_clock()) CHECK(clock->alarms() == 0);
   });
 }
 
