@@ -16,7 +16,9 @@ bool is_legal(Phase phase, std::uint8_t kind) noexcept {
     case FrameKind::answer:
     case FrameKind::error:
     case FrameKind::control:
-    case FrameKind::goodbye: return phase == Phase::established;
+    case FrameKind::goodbye:
+    case FrameKind::resume:
+    case FrameKind::acknowledge: return phase == Phase::established;
     case FrameKind::hello: return phase == Phase::server_awaits_hello;
     case FrameKind::challenge: return phase == Phase::client_awaits_challenge;
     case FrameKind::proof: return phase == Phase::server_awaits_proof;
@@ -26,6 +28,10 @@ bool is_legal(Phase phase, std::uint8_t kind) noexcept {
   return false;
 }
 
+bool has_number(std::uint8_t kind) noexcept {
+  return kind >= static_cast<std::uint8_t>(FrameKind::request) && kind <= static_cast<std::uint8_t>(FrameKind::control);
+}
+
 std::string kind_text(std::uint8_t kind) {
   switch (static_cast<FrameKind>(kind)) {
     case FrameKind::request: return "request";
@@ -33,6 +39,8 @@ std::string kind_text(std::uint8_t kind) {
     case FrameKind::error: return "error";
     case FrameKind::control: return "control";
     case FrameKind::goodbye: return "goodbye";
+    case FrameKind::resume: return "resume";
+    case FrameKind::acknowledge: return "acknowledge";
     case FrameKind::hello: return "hello";
     case FrameKind::challenge: return "challenge";
     case FrameKind::proof: return "proof";
@@ -46,7 +54,7 @@ std::array<std::byte, header_bytes> frame_header(FrameKind kind, std::size_t pay
   std::array<std::byte, header_bytes> header{};
   put_number(header.data(), static_cast<std::uint32_t>(payload_size));
   header[4] = static_cast<std::byte>(kind);
-  put_number(header.data() + 6, number);
+  put_number(header.data() + number_at, number);
   return header;
 }
 
@@ -63,7 +71,7 @@ std::optional<Frame> FrameReader::next(std::span<std::byte const>& bytes) {
       auto const size = frame_size(bytes.data());
       if (!size) return std::nullopt;
       if (bytes.size() >= *size) {
-        Frame const frame{static_cast<FrameKind>(bytes[4]), get_number<std::uint16_t>(bytes.data() + 6),
+        Frame const frame{static_cast<FrameKind>(bytes[4]), get_number<std::uint16_t>(bytes.data() + number_at),
                           bytes.subspan(header_bytes, *size - header_bytes)};
         bytes = bytes.subspan(*size);
         return frame;
@@ -82,7 +90,7 @@ std::optional<Frame> FrameReader::next(std::span<std::byte const>& bytes) {
   keep(bytes, std::min(*size - partial_size_, bytes.size()));
   if (partial_size_ < *size) return std::nullopt;
   partial_size_ = 0;
-  return Frame{static_cast<FrameKind>(header_[4]), get_number<std::uint16_t>(header_.data() + 6), partial_};
+  return Frame{static_cast<FrameKind>(header_[4]), get_number<std::uint16_t>(header_.data() + number_at), partial_};
 }
 
 // Checks a header and returns the size of its frame.
@@ -91,7 +99,7 @@ std::optional<std::size_t> FrameReader::frame_size(std::byte const* header) {
   auto const kind = static_cast<std::uint8_t>(header[4]);
   if (!is_legal(phase_, kind)) {
     failure_ = "unexpected frame: " + kind_text(kind);
-  } else if (header[5] != std::byte{0} || get_number<std::uint16_t>(header + 6) != 0) {
+  } else if (header[5] != std::byte{0} || (!has_number(kind) && get_number<std::uint16_t>(header + number_at) != 0)) {
     failure_ = "frame with unknown flags";
   } else if (length > payload_bytes_max_) {
     failure_ = "frame of " + std::to_string(length) + " bytes is over the limit of " + std::to_string(payload_bytes_max_);

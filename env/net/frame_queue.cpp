@@ -13,12 +13,10 @@ void FrameQueue::push(FrameKind kind, std::uint16_t number, detail::ByteBuffer f
   frames_.push_back(std::move(frame));
 }
 
-std::size_t FrameQueue::offer(std::span<Piece> pieces) noexcept {
+std::size_t FrameQueue::offer(std::span<Piece> pieces) const noexcept {
   auto const count = std::min(pieces.size(), frames_.size() - sent_);
   for (std::size_t i = 0; i < count; ++i) pieces[i] = frames_[sent_ + i].view();
-  if (count == 0) return 0;
-  pieces[0] = pieces[0].subspan(partial_);
-  ++leases_;
+  if (count != 0) pieces[0] = pieces[0].subspan(partial_);
   return count;
 }
 
@@ -27,7 +25,6 @@ void FrameQueue::taken(std::size_t bytes) noexcept {
     partial_ -= frames_[sent_].size();
     sent_bytes_ += frames_[sent_].size();
   }
-  give_back();
 }
 
 void FrameQueue::give_back() noexcept {
@@ -35,17 +32,25 @@ void FrameQueue::give_back() noexcept {
 }
 
 void FrameQueue::release(std::size_t count) noexcept {
-  auto const end = frames_.begin() + static_cast<std::ptrdiff_t>(count);
-  for (auto frame = frames_.begin(); frame != end; ++frame) {
-    bytes_ -= frame->size();
-    sent_bytes_ -= frame->size();
+  for (; count != 0; --count) {
+    auto& frame = frames_.front();
+    bytes_ -= frame.size();
+    if (sent_ != 0) {
+      --sent_;
+      sent_bytes_ -= frame.size();
+    } else {
+      partial_ = 0;
+    }
+    if (leases_ != 0) dying_.push_back(std::move(frame));
+    frames_.pop_front();
   }
-  sent_ -= count;
-  if (leases_ != 0) std::move(frames_.begin(), end, std::back_inserter(dying_));
-  frames_.erase(frames_.begin(), end);
 }
 
 void FrameQueue::rewind() noexcept { sent_ = sent_bytes_ = partial_ = 0; }
+
+void FrameQueue::number_from(std::uint16_t number) noexcept {
+  for (auto& frame : frames_) put_number(frame.data() + number_at, number++);
+}
 
 void FrameQueue::clear() noexcept {
   if (leases_ != 0) std::ranges::move(frames_, std::back_inserter(dying_));

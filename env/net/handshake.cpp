@@ -91,7 +91,9 @@ void Handshake::on_frame(Frame const& frame) {
     case FrameKind::answer:
     case FrameKind::error:
     case FrameKind::control:
-    case FrameKind::goodbye: break;
+    case FrameKind::goodbye:
+    case FrameKind::resume:
+    case FrameKind::acknowledge: break;
   }
   fail("unexpected frame: " + kind_text(static_cast<std::uint8_t>(frame.kind)));  // the reader lets none of these through
 }

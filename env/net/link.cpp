@@ -278,12 +278,16 @@ bool Link::queue(FrameKind kind, ByteBuffer frame) noexcept {
 
 std::size_t Link::offer(Carrier& by, std::span<Piece> pieces) noexcept {
   std::lock_guard const lock{queue_mutex_};
-  return taker_ == &by ? queue_.offer(pieces) : 0;
+  if (taker_ != &by) return 0;
+  auto const count = queue_.offer(pieces);
+  if (count != 0) queue_.hold();
+  return count;
 }
 
 void Link::taken(Carrier& by, std::size_t bytes) noexcept {
   std::lock_guard const lock{queue_mutex_};
-  if (taker_ != &by) return queue_.give_back();
+  queue_.give_back();
+  if (taker_ != &by) return;
   queue_.taken(bytes);
   queue_.release_sent();
 }

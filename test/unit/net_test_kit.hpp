@@ -83,11 +83,14 @@ class Connection final : public Outbox {
 
   std::size_t offer(Carrier&, std::span<Piece> pieces) noexcept override {
     std::lock_guard const lock(mutex_);
-    return queue_.offer(pieces);
+    auto const count = queue_.offer(pieces);
+    if (count != 0) queue_.hold();
+    return count;
   }
   void taken(Carrier&, std::size_t bytes) noexcept override {
     std::lock_guard const lock(mutex_);
     queue_.taken(bytes);
+    queue_.give_back();
     queue_.release_sent();
   }
 

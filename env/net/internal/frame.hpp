@@ -15,12 +15,15 @@ namespace corps::net {
 
 struct Frame {
   FrameKind kind;
-  std::uint16_t number;  // the low bits of its number in a session; 0 in a handshake
+  std::uint16_t number;  // the low bits of its number in a session; 0 for a kind that has none
   std::span<std::byte const> payload;
 };
 
 /// Whether a frame of this kind may be received in this phase.
 bool is_legal(Phase phase, std::uint8_t kind) noexcept;
+
+/// Whether frames of this kind are numbered.
+bool has_number(std::uint8_t kind) noexcept;
 
 /// "hello", "request"; "kind 99" for what is none.
 std::string kind_text(std::uint8_t kind);

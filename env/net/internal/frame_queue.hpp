@@ -25,19 +25,22 @@ class FrameQueue {
   /// `frame` begins with room for its header. `number` goes into it.
   void push(FrameKind kind, std::uint16_t number, detail::ByteBuffer frame);
 
-  /// What is to be sent next. Given back by taken() or give_back(), until when none of it is freed.
-  std::size_t offer(std::span<Piece> pieces) noexcept;
+  /// What is to be sent next.
+  std::size_t offer(std::span<Piece> pieces) const noexcept;
+  /// Somebody reads what was offered: until give_back(), none of it is freed.
+  void hold() noexcept { ++leases_; }
+  void give_back() noexcept;
   /// The next `bytes` have been sent, which were offered.
   void taken(std::size_t bytes) noexcept;
-  /// They have not, or nobody cares.
-  void give_back() noexcept;
 
-  /// Frees the first `count` frames, which were sent to their end.
+  /// Frees the first `count` frames.
   void release(std::size_t count) noexcept;
   /// Frees all that were sent to their end, without keeping them.
   void release_sent() noexcept { release(sent_); }
   /// All that is kept is to be sent once more, from its beginning.
   void rewind() noexcept;
+  /// Frames, of which none was ever offered, get other numbers: the first this one.
+  void number_from(std::uint16_t number) noexcept;
   void clear() noexcept;
 
   std::size_t count() const noexcept { return frames_.size(); }

@@ -13,7 +13,9 @@ enum class FrameKind : std::uint8_t {
   answer = 2,
   error = 3,
   control = 4,  // orders and tables of the runtime
-  goodbye = 5,  // written and read by the connection itself
+  goodbye = 5,  // written and read by the carrier itself
+  resume = 6,   // written and read by the session, as the next one
+  acknowledge = 7,
   hello = 16,
   challenge = 17,
   proof = 18,
@@ -39,6 +41,7 @@ inline constexpr std::uint16_t version_min = 2;
 inline constexpr std::uint16_t version_max = 2;
 
 inline constexpr std::size_t header_bytes = 8;
+inline constexpr std::size_t number_at = 6;  // in a header
 inline constexpr std::size_t corps_id_bytes = 16;
 inline constexpr std::size_t secret_bytes = 32;
 inline constexpr std::size_t nonce_bytes = 32;
@@ -46,6 +49,8 @@ inline constexpr std::size_t proof_bytes = 32;
 inline constexpr std::size_t hello_bytes = 2 + 2 + corps_id_bytes + 4 + 4 + nonce_bytes;
 inline constexpr std::size_t challenge_bytes = hello_bytes;
 inline constexpr std::size_t refuse_bytes = 8 + proof_bytes;
+inline constexpr std::size_t resume_bytes = 4 * 8;
+inline constexpr std::size_t acknowledge_bytes = 2 * 8;
 
 inline constexpr std::uint32_t unproved_payload_bytes_max = 4096;
 inline constexpr std::size_t goodbye_bytes_max = 256;
