@@ -33,7 +33,8 @@ std::function<void(int)> stop_handler;
 net::LinkLimits link_limits(startup::LimitSettings const& limits) {
   return {.in_flight_bytes_max = limits.in_flight_per_link,
           .message_bytes_max = limits.message,
-          .queued_bytes_max = 2 * (limits.in_flight_per_link + limits.message)};
+          .kept_bytes_max = 2 * (limits.in_flight_per_link + limits.message),
+          .resume_limit = limits.link_resume};
 }
 
 net::ShmUse shm_use(startup::CarrierChoice carrier) {

@@ -11,7 +11,7 @@
 #include "corps/detail/send.hpp"
 #include "corps/pack.hpp"
 #include "env/host/internal/log.hpp"
-#include "env/mail/internal/watchers.hpp"
+#include "env/net/internal/lost.hpp"
 
 namespace corps::net {
 namespace {
@@ -21,7 +21,6 @@ using detail::Request;
 
 constexpr std::int64_t no_deadline_on_wire = -1;
 constexpr std::uint64_t no_answer_wanted = 0;
-constexpr int dials_max = 3;  // in a row, before what waits for the carrier ends
 /// Of each text of an error: so that an error is no way around limits.message.
 constexpr std::size_t error_text_bytes_max = std::size_t{64} << 10;
 
@@ -33,10 +32,6 @@ struct RequestHead {
   std::int64_t remaining_ns = no_deadline_on_wire;
   std::uint64_t caller = 0;
 };
-
-ErrorInfo lost(EnvId env, std::string const& why, Ran ran) {
-  return {Errc::worker_lost, ran, fmt::format("env {} is lost: {}", env, why), {}, {}};
-}
 
 ErrorInfo link_full(EnvId env, std::size_t bytes) {
   return {Errc::overloaded,
@@ -100,40 +95,38 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     request.release()->bounce(packing_failed("the arguments cannot be packed"));
     return false;
   }
-  // What one Worker sends stays in order: it sends one thing at a time, and carrier_up sends what waits before the link is up.
+  bool to_be_made = false;
   std::shared_ptr<Carrier> carrier;
   {
     std::unique_lock lock{mutex_};
     if (!gone_.empty()) {
-      auto error = lost(env_, gone_, Ran::no);
+      auto error = lost_error(env_, gone_, Ran::no);
       lock.unlock();
       request.release()->bounce(std::move(error));
       return false;
     }
-    auto const queued = carrier_ != nullptr ? queued_bytes() : unsent_bytes_;
-    if (queued > limits_.in_flight_bytes_max) {
+    std::unique_lock session_lock{session_mutex_};
+    auto const kept = session_.kept_bytes();
+    if (kept > std::min(limits_.in_flight_bytes_max, session_.peer_credit_bytes())) {
+      session_lock.unlock();
       lock.unlock();
-      request.release()->bounce(link_full(env_, queued));
+      request.release()->bounce(link_full(env_, kept));
       return false;
     }
-    if (carrier_ == nullptr) return keep_unsent(number, std::move(frame), std::move(request));
+    auto const frame_number = session_.push(FrameKind::request, std::move(frame));
+    bool const leaves = session_.is_open();
+    session_lock.unlock();
+    if (number != no_answer_wanted) {
+      open_.emplace(number, Away{std::move(request), frame_number});
+    } else if (!leaves) {
+      tells_.push_back({std::move(request), frame_number});
+    }
     carrier = carrier_;
-    if (number != no_answer_wanted) open_.emplace(number, std::move(request));
-    queue(FrameKind::request, std::move(frame));
+    to_be_made = state_ == State::idle;
+    if (to_be_made) state_ = State::wanted;
   }
-  carrier->flush();
-  return false;
-}
-
-bool Link::keep_unsent(std::uint64_t number, ByteBuffer frame, std::unique_ptr<Request> request) {
-  unsent_bytes_ += frame.size();
-  if (number == no_answer_wanted) {
-    unsent_.push_back({std::move(frame), std::move(request)});
-  } else {
-    unsent_calls_.emplace(number, std::move(request));
-    unsent_.push_back({std::move(frame), nullptr});
-  }
-  return state_ == State::idle && std::exchange(state_, State::wanted) == State::idle;
+  if (carrier != nullptr) carrier->flush();
+  return to_be_made;
 }
 
 bool Link::send_control(std::span<std::byte const> bytes) {
@@ -145,7 +138,7 @@ bool Link::send_control(std::span<std::byte const> bytes) {
 std::unique_ptr<Request> Link::take_open(std::uint64_t number) {
   std::lock_guard const lock{mutex_};
   auto found = open_.extract(number);
-  return found.empty() ? nullptr : std::move(found.mapped());
+  return found.empty() ? nullptr : std::move(found.mapped().request);
 }
 
 void Link::on_answer(std::span<std::byte const> payload) {
@@ -245,195 +238,26 @@ void Link::answer_with_error(std::uint64_t call, ErrorInfo error) noexcept {
 
 bool Link::reply(FrameKind kind, ByteBuffer frame) noexcept {
   std::shared_ptr<Carrier> carrier;
-  bool full = false;
+  std::size_t kept = 0;
   {
     std::lock_guard const lock{mutex_};
-    if (carrier_ == nullptr) return false;
+    if (carrier_ == nullptr && !resuming_) return false;
     carrier = carrier_;
-    full = !queue(kind, std::move(frame));
+    std::lock_guard const session_lock{session_mutex_};
+    kept = session_.kept_bytes();
+    if (kept == 0 || kept + frame.size() <= limits_.kept_bytes_max) {
+      session_.push(kind, std::move(frame));
+      kept = 0;
+    }
   }
-  if (!full) {
-    carrier->flush();
+  if (kept == 0) {
+    if (carrier != nullptr) carrier->flush();
     return true;
   }
-  auto const why = fmt::format("env {} does not take what it is sent: {} bytes wait", env_, queued_bytes());
+  auto const why = fmt::format("env {} does not take what it is sent: {} bytes wait", env_, kept);
   host::log(host::Level::error, why);
-  carrier->close(why);
+  if (carrier != nullptr) carrier->close(why);
   return false;
-}
-
-// --- what the carrier takes from ----------------------------------------------------------------------------------
-
-std::size_t Link::queued_bytes() noexcept {
-  std::lock_guard const lock{queue_mutex_};
-  return queue_.unsent_bytes();
-}
-
-bool Link::queue(FrameKind kind, ByteBuffer frame) noexcept {
-  std::lock_guard const lock{queue_mutex_};
-  if (queue_.bytes() != 0 && queue_.bytes() + frame.size() > limits_.queued_bytes_max) return false;
-  queue_.push(kind, 0, std::move(frame));
-  return true;
-}
-
-std::size_t Link::offer(Carrier& by, std::span<Piece> pieces) noexcept {
-  std::lock_guard const lock{queue_mutex_};
-  if (taker_ != &by) return 0;
-  auto const count = queue_.offer(pieces);
-  if (count != 0) queue_.hold();
-  return count;
-}
-
-void Link::taken(Carrier& by, std::size_t bytes) noexcept {
-  std::lock_guard const lock{queue_mutex_};
-  queue_.give_back();
-  if (taker_ != &by) return;
-  queue_.taken(bytes);
-  queue_.release_sent();
-}
-
-// --- the carrier -------------------------------------------------------------------------------------------------
-
-bool Link::wants_carrier() {
-  std::lock_guard const lock{mutex_};
-  if (state_ != State::idle || !gone_.empty()) return false;
-  state_ = State::wanted;
-  return true;
-}
-
-bool Link::begin_dial() {
-  std::lock_guard const lock{mutex_};
-  if (state_ != State::wanted) return false;
-  state_ = State::dialing;
-  return true;
-}
-
-bool Link::dial_failed() {
-  std::lock_guard const lock{mutex_};
-  if (state_ != State::dialing || ++failed_dials_ == dials_max) return false;
-  state_ = State::wanted;
-  return true;
-}
-
-void Link::await_peer() {
-  std::lock_guard const lock{mutex_};
-  if (state_ == State::dialing) state_ = State::awaiting;
-}
-
-bool Link::peer_is_late() {
-  std::lock_guard const lock{mutex_};
-  if (state_ != State::awaiting) return false;
-  state_ = State::wanted;
-  return true;
-}
-
-bool Link::admits_carrier_of_peer() {
-  std::lock_guard const lock{mutex_};
-  if (!gone_.empty() || state_ == State::up) return false;
-  return state_ != State::dialing || env_ < self_;
-}
-
-bool Link::carrier_up(std::shared_ptr<Carrier> carrier) {
-  {
-    std::lock_guard const lock{mutex_};
-    if (state_ == State::up) {
-      carrier->close("this Env has another connection to its peer");
-      return false;
-    }
-    carrier_ = carrier;
-    state_ = State::up;
-    failed_dials_ = 0;
-    for (auto& request : std::exchange(unsent_, {})) queue(FrameKind::request, std::move(request.frame));
-    unsent_bytes_ = 0;
-    open_.merge(unsent_calls_);
-    std::lock_guard const queue_lock{queue_mutex_};
-    taker_ = carrier.get();
-  }
-  carrier->attach(*this);
-  carrier->flush();
-  return true;
-}
-
-bool Link::carrier_down(Carrier& carrier) {
-  Calls calls;
-  std::string how;
-  {
-    std::lock_guard const lock{mutex_};
-    if (carrier_.get() != &carrier) return false;
-    carrier_ = nullptr;
-    state_ = State::idle;
-    orphans_.merge(open_);
-    if (!gone_.empty()) calls.swap(orphans_);
-    how = gone_;
-    std::lock_guard const queue_lock{queue_mutex_};
-    taker_ = nullptr;
-    queue_.clear();
-  }
-  end_lost(std::move(calls), how);
-  mail::forget_watchers(*this);
-  return true;
-}
-
-// --- what cannot be answered any more ----------------------------------------------------------------------------
-
-void Link::take_unsent(Calls& calls, std::vector<Unsent>& frames) {
-  calls.swap(unsent_calls_);
-  frames.swap(unsent_);
-  unsent_bytes_ = 0;
-  failed_dials_ = 0;
-  state_ = State::idle;
-}
-
-void Link::fail_unsent(std::string const& why) {
-  Calls calls;
-  std::vector<Unsent> frames;
-  {
-    std::lock_guard const lock{mutex_};
-    if (state_ == State::up) return;
-    take_unsent(calls, frames);
-  }
-  end_unsent(std::move(calls), std::move(frames), why);
-}
-
-bool Link::env_ended(std::string const& why) {
-  Calls calls;
-  Calls sent;
-  std::vector<Unsent> frames;
-  {
-    std::lock_guard const lock{mutex_};
-    gone_ = why;
-    if (state_ == State::up) return true;
-    take_unsent(calls, frames);
-    sent.swap(orphans_);
-  }
-  end_unsent(std::move(calls), std::move(frames), why);
-  end_lost(std::move(sent), why);
-  return false;
-}
-
-void Link::give_up(std::string const& why) {
-  Calls calls;
-  std::string cause = why;
-  {
-    std::lock_guard const lock{mutex_};
-    calls.swap(orphans_);
-    if (!gone_.empty()) {
-      cause = gone_;
-      calls.merge(open_);
-      if (carrier_ != nullptr) carrier_->close(gone_);  // somebody else holds its other end
-    }
-  }
-  end_lost(std::move(calls), cause);
-}
-
-void Link::end_unsent(Calls calls, std::vector<Unsent> frames, std::string const& why) const noexcept {
-  for (auto& [number, request] : calls) request.release()->bounce(lost(env_, why, Ran::no));
-  for (auto& unsent : frames)
-    if (unsent.tell != nullptr) unsent.tell.release()->bounce(lost(env_, why, Ran::no));
-}
-
-void Link::end_lost(Calls calls, std::string const& why) const noexcept {
-  for (auto& [number, request] : calls) request.release()->bounce(lost(env_, why, Ran::maybe));
 }
 
 }  // namespace corps::net

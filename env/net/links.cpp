@@ -15,8 +15,8 @@ namespace {
 constexpr auto wait_for_cause = std::chrono::milliseconds{50};
 /// How long this side waits for a carrier that the peer said it is making, or believes to have.
 constexpr auto wait_for_peer = std::chrono::milliseconds{100};
-/// Between a dial that failed and the next one: the word that the Env has ended may be on its way.
-constexpr auto wait_to_dial_again = std::chrono::milliseconds{20};
+/// How long frames of the peer may be unacknowledged, where nothing else is sent.
+constexpr auto acknowledge_within = std::chrono::milliseconds{20};
 
 /// All Envs may want links to all others at the same moment: some at a time, each in time, rather than all, each too late.
 constexpr int dials_at_once_max = 8;
@@ -116,10 +116,9 @@ bool Links::admit(Peer const& peer) {
 }
 
 void Links::on_open(std::shared_ptr<Carrier> carrier, bool dialed) {
-  auto const peer = carrier->peer();
-  auto* const way = find_or_make(peer.env);
+  auto* const way = find_or_make(carrier->peer().env);
   carrier->set_user_data(reinterpret_cast<std::uintptr_t>(way));
-  if (way->carrier_up(std::move(carrier))) directory_.on_link(peer, true);
+  way->carrier_up(std::move(carrier), dialed);
   if (!dialed) return;
   --dials_;
   begin_dials();
@@ -127,7 +126,17 @@ void Links::on_open(std::shared_ptr<Carrier> carrier, bool dialed) {
 
 void Links::on_frame(Carrier& carrier, Frame const& frame) {
   auto& way = *reinterpret_cast<Link*>(carrier.user_data());
-  std::string why;
+  auto [step, why, acknowledge_in_time] = way.take(carrier, frame);
+  if (acknowledge_in_time) network_->after(acknowledge_within, [&way] { way.acknowledge(); });
+  switch (step) {
+    case Session::Step::hand_up: break;
+    case Session::Step::nothing:
+    case Session::Step::resumed: return;
+    case Session::Step::replaced: directory_.on_link(carrier.peer(), false); [[fallthrough]];
+    case Session::Step::begun: return directory_.on_link(carrier.peer(), true);
+    case Session::Step::cut: return carrier.close(std::move(why), Ending::cut);
+    case Session::Step::illegal: return close_for(carrier, std::move(why));
+  }
   try {
     switch (frame.kind) {
       case FrameKind::request: return way.on_request(frame.payload);
@@ -141,16 +150,26 @@ void Links::on_frame(Carrier& carrier, Frame const& frame) {
   } catch (std::exception const& error) {
     why = fmt::format("a frame could not be taken: {}", error.what());
   }
+  close_for(carrier, std::move(why));
+}
+
+void Links::close_for(Carrier& carrier, std::string why) {
   host::log(host::Level::error, fmt::format("closed the connection with {}: {}", to_string(carrier.peer()), why));
   carrier.close(std::move(why));
 }
 
-void Links::on_closed(Carrier& carrier, std::string_view reason, Ending) {
+void Links::on_closed(Carrier& carrier, std::string_view reason, Ending ending) {
   auto const peer = carrier.peer();
   auto& way = *reinterpret_cast<Link*>(carrier.user_data());
-  if (!way.carrier_down(carrier)) return;
-  give_up_after(wait_for_cause, way, fmt::format("connection lost: {}", reason));
-  directory_.on_link(peer, false);
+  switch (way.carrier_down(carrier, ending)) {
+    case Link::Next::nothing: return;
+    case Link::Next::dial: watch_resume(way, peer); return dial_after(way.back_off(), way);
+    case Link::Next::await_peer: watch_resume(way, peer); return dial_if_peer_is_late(way);
+    case Link::Next::retry: return try_again(way, peer, reason);
+    case Link::Next::give_up:
+      give_up_after(wait_for_cause, way, fmt::format("connection lost: {}", reason));
+      return directory_.on_link(peer, false);
+  }
 }
 
 void Links::on_dial_failed(Peer const& expected, std::string_view reason, bool refused_as_duplicate) {
@@ -158,15 +177,32 @@ void Links::on_dial_failed(Peer const& expected, std::string_view reason, bool r
   begin_dials();
   auto* const way = find(expected.env);
   if (way == nullptr) return;
-  if (refused_as_duplicate) {
-    way->await_peer();
-    return network_->after(wait_for_peer, [this, way] {
-      if (way->peer_is_late()) queue_dial(*way);
-    });
-  }
-  if (way->dial_failed()) return network_->after(wait_to_dial_again, [this, way] { queue_dial(*way); });
-  way->fail_unsent(fmt::format("it cannot be reached: {}", reason));
-  directory_.on_link(expected, false);
+  if (!refused_as_duplicate) return try_again(*way, expected, reason);
+  way->await_peer();
+  dial_if_peer_is_late(*way);
+}
+
+void Links::dial_after(std::chrono::nanoseconds delay, Link& way) {
+  if (delay.count() == 0) return queue_dial(way);
+  network_->after(delay, [this, &way] { queue_dial(way); });
+}
+
+void Links::dial_if_peer_is_late(Link& way) {
+  network_->after(wait_for_peer, [this, &way] {
+    if (way.peer_is_late()) queue_dial(way);
+  });
+}
+
+void Links::try_again(Link& way, Peer const& peer, std::string_view reason) {
+  if (auto const delay = way.dial_failed()) return dial_after(*delay, way);
+  way.fail_unsent(fmt::format("it cannot be reached: {}", reason));
+  directory_.on_link(peer, false);
+}
+
+void Links::watch_resume(Link& way, Peer const& peer) {
+  network_->after(limits_.resume_limit, [this, &way, peer, cut = way.cut()] {
+    if (way.resume_is_over(cut)) directory_.on_link(peer, false);
+  });
 }
 
 }  // namespace corps::net

@@ -60,7 +60,8 @@ TEST_CASE("frame: every kind in every phase") {
   using P = Phase;
   std::set<std::pair<Phase, unsigned>> const legal{{P::established, 1},           {P::established, 2},
                                                    {P::established, 3},           {P::established, 4},
-                                                   {P::established, 5},           {P::server_awaits_hello, 16},
+                                                   {P::established, 5},           {P::established, 6},
+                                                   {P::established, 7},           {P::server_awaits_hello, 16},
                                                    {P::server_awaits_proof, 18},  {P::client_awaits_challenge, 17},
                                                    {P::client_awaits_accept, 19}, {P::client_awaits_challenge, 20},
                                                    {P::client_awaits_accept, 20}};
@@ -79,9 +80,9 @@ TEST_CASE("frame: every kind in every phase") {
   }
 }
 
-TEST_CASE("frame: flags and reserved bytes must be zero") {
+TEST_CASE("frame: flags must be zero, and the number where there is none") {
   for (auto const& stream :
-       {frame_bytes(0, 1, {}, 1), frame_bytes(0, 1, {}, 0x80), frame_bytes(0, 1, {}, 0, 1), frame_bytes(0, 1, {}, 0, 0x8000)}) {
+       {frame_bytes(0, 1, {}, 1), frame_bytes(0, 1, {}, 0x80), frame_bytes(0, 5, {}, 0, 1), frame_bytes(0, 7, {}, 0, 0x8000)}) {
     for (std::size_t const step : {1U, 100U}) {
       FrameReader reader(Phase::established, 1 << 20);
       CHECK(read_all(reader, stream, step).empty());

@@ -111,7 +111,7 @@ TEST_CASE("garbage: right magic, wrong rest") {
       {frame_bytes(FrameKind::request, view("run")), "unexpected frame: request"},
       {frame_bytes(FrameKind::control, view("stop")), "unexpected frame: control"},
       {frame_bytes(60, 16, Bytes(60), 1), "frame with unknown flags"},
-      {frame_bytes(FrameKind::hello, Bytes(60)), "version mismatch: the peer speaks 0, this process 2"},
+      {frame_bytes(FrameKind::hello, Bytes(60)), "version mismatch: the peer speaks 0, this process 3"},
   };
   for (auto const& [after_magic, reason] : cases) {
     CAPTURE(reason);
@@ -138,7 +138,8 @@ TEST_CASE("garbage: frames of a peer that has proved itself") {
       {frame_bytes(1U << 31, 2, {}), "frame of 2147483648 bytes is over the limit of 268435456"},
       {frame_bytes(0, 0, {}), "unexpected frame: kind 0"},
       {frame_bytes(FrameKind::hello, Bytes(60)), "unexpected frame: hello"},
-      {frame_bytes(0, 1, {}, 0, 7), "frame with unknown flags"},
+      {frame_bytes(0, 1, {}, 7, 0), "frame with unknown flags"},
+      {frame_bytes(0, 7, {}, 0, 7), "frame with unknown flags"},
   };
   std::size_t closed = 0;
   for (auto const& [bytes, reason] : cases) {

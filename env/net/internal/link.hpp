@@ -1,34 +1,39 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "corps/detail/bytes.hpp"
 #include "corps/detail/envelope.hpp"
+#include "env/host/internal/random.hpp"
+#include "env/net/internal/back_off.hpp"
 #include "env/net/internal/carrier.hpp"
-#include "env/net/internal/frame_queue.hpp"
+#include "env/net/internal/session.hpp"
 
 namespace corps::net {
 
 struct LinkLimits {
-  std::size_t in_flight_bytes_max = std::size_t{64} << 20;  // limits.in_flight_per_link: queued requests; more are Overloaded
+  std::size_t in_flight_bytes_max = std::size_t{64} << 20;  // limits.in_flight_per_link; past it requests are Overloaded
   std::size_t message_bytes_max = std::size_t{256} << 20;   // limits.message
-  /// Queued bytes of all kinds. Replies are never refused for want of room, since open calls bound them; so there is room for
-  /// them on top of the requests that are let in, and whoever goes past it is not spoken to any more.
-  std::size_t queued_bytes_max = 2 * ((std::size_t{64} << 20) + (std::size_t{256} << 20));
+  /// Bytes of all kinds that are kept. Replies are never refused for want of room, since open calls bound them; so there is room
+  /// for them on top of the requests that are let in, and whoever goes past it is not spoken to any more.
+  std::size_t kept_bytes_max = 2 * ((std::size_t{64} << 20) + (std::size_t{256} << 20));
+  std::chrono::nanoseconds resume_limit = std::chrono::seconds{10};  // limits.link_resume
 };
 
-/// The way to one other Env: the calls that are away over it, and what waits until it is up.
+/// The way to one other Env: the calls that are away over it, and the session that carries them from one carrier to the next.
 /// Threads: any, where nothing else is said. It lives as long as the Env does.
 class Link final : public detail::Origin, private Outbox {
  public:
-  Link(EnvId self, EnvId env, LinkLimits limits) : self_(self), env_(env), limits_(limits) {}
+  Link(EnvId self, EnvId env, LinkLimits limits, host::Random& random = host::Random::system());
 
   EnvId env() const noexcept { return env_; }
 
@@ -45,57 +50,79 @@ class Link final : public detail::Origin, private Outbox {
   bool wants_carrier();
   /// True: dial now. False: meanwhile the peer has made one, or it is not wanted any more.
   bool begin_dial();
-  /// A dial has failed. True: once more.
-  bool dial_failed();
+  /// A dial has failed. A time: once more, after it.
+  std::optional<std::chrono::nanoseconds> dial_failed();
   /// The peer says that it makes a carrier already: wait for that.
   void await_peer();
   /// The time to wait for the peer's carrier is over. True: dial again.
   bool peer_is_late();
   bool admits_carrier_of_peer();
   /// False: there is one already, or none is wanted, and this one is closed.
-  bool carrier_up(std::shared_ptr<Carrier> carrier);
-  /// The carrier is gone: what was sent over it ends, with how the Env ended once that is known, at the latest when `give_up` is
-  /// called. False if it was not the one in use.
-  bool carrier_down(Carrier& carrier);
+  bool carrier_up(std::shared_ptr<Carrier> carrier, bool dialed);
+
+  /// What is to be done when a carrier has gone.
+  enum class Next : std::uint8_t {
+    nothing,     // it was not the one in use
+    dial,        // the session goes on: dial, after back_off()
+    await_peer,  // the session goes on: the peer dials
+    retry,       // it went before the two had agreed on a session: as a dial that failed
+    give_up      // the session has ended: call give_up() when the word how the Env ended has had its time
+  };
+  Next carrier_down(Carrier& carrier, Ending ending);
+  std::chrono::nanoseconds back_off();
+  /// The cut that carrier_down told last, for resume_is_over().
+  std::uint64_t cut() const noexcept { return cut_; }
+  /// limits.link_resume after a cut. True: it had not been resumed, and has ended.
+  bool resume_is_over(std::uint64_t cut);
+
+  /// What a frame means to the session. After `hand_up` it is for on_request, on_answer, on_error, or whoever reads orders.
+  struct Taken {
+    Session::Step step = Session::Step::nothing;
+    std::string why;                   // after `cut` and `illegal`
+    bool acknowledge_in_time = false;  // call acknowledge() in a short time
+  };
+  Taken take(Carrier& carrier, Frame const& frame);
+  void acknowledge();
 
   /// No carrier can be made: what waits for one ends; it was not run.
   void fail_unsent(std::string const& why);
   /// The Env has ended: every call ends, and later ones at once. True: what it sent before is still being read, and the caller
   /// must call `give_up` in a while.
   bool env_ended(std::string const& why);
-  /// Ends the calls of a carrier that is gone, and of an Env that is.
+  /// Ends the calls of a session that has ended, and of an Env that has.
   void give_up(std::string const& why);
 
-  // Frames of the peer; on the I/O thread. Throws DecodeError for bytes no honest peer sends.
+  // Frames of the peer, in order; on the I/O thread. What cannot be unpacked throws DecodeError.
   void on_request(std::span<std::byte const> payload);
   void on_answer(std::span<std::byte const> payload);
   void on_error(std::span<std::byte const> payload);
 
  private:
   enum class State : std::uint8_t {
-    idle,      // no carrier, none wanted
-    wanted,    // this side will make one
-    dialing,   // this side makes one
+    idle,
+    wanted,  // somebody has been told to make a carrier
+    dialing,
     awaiting,  // the other side makes one
     up,
   };
-  using Calls = std::unordered_map<std::uint64_t, std::unique_ptr<detail::Request>>;
-
-  /// A packed request that waits for the carrier.
-  struct Unsent {
-    detail::ByteBuffer frame;
-    std::unique_ptr<detail::Request> tell;  // null for a call, which is among the unsent calls
+  /// A request that is away, and the number of its frame in the session.
+  struct Away {
+    std::unique_ptr<detail::Request> request;
+    std::uint64_t frame = 0;
+  };
+  using Calls = std::unordered_map<std::uint64_t, Away>;
+  struct Ended {
+    std::unique_ptr<detail::Request> request;
+    Ran ran;
   };
 
-  bool keep_unsent(std::uint64_t number, detail::ByteBuffer frame, std::unique_ptr<detail::Request> request);
   std::unique_ptr<detail::Request> take_open(std::uint64_t number);
-  void take_unsent(Calls& calls, std::vector<Unsent>& frames);
-  void end_unsent(Calls calls, std::vector<Unsent> frames, std::string const& why) const noexcept;
-  void end_lost(Calls calls, std::string const& why) const noexcept;
+  std::vector<Ended> end_session();
+  void lose_offered(std::vector<Ended>& ended, std::uint64_t lost);
+  void end(std::vector<Ended> requests, std::string const& why) const noexcept;
   void answer_with_error(std::uint64_t call, ErrorInfo error) noexcept;
   bool reply(FrameKind kind, detail::ByteBuffer frame) noexcept;
-  std::size_t queued_bytes() noexcept;
-  bool queue(FrameKind kind, detail::ByteBuffer frame) noexcept;
+  std::uint64_t fresh_id() { return host::random_u64(random_) | 1; }
 
   std::size_t offer(Carrier& by, std::span<Piece> pieces) noexcept override;
   void taken(Carrier& by, std::size_t bytes) noexcept override;
@@ -103,22 +130,27 @@ class Link final : public detail::Origin, private Outbox {
   EnvId self_;
   EnvId env_;
   LinkLimits limits_;
+  host::Random& random_;
   std::atomic<std::uint64_t> last_number_{0};
 
   std::mutex mutex_;
   State state_ = State::idle;
-  int failed_dials_ = 0;  // in a row
-  std::string gone_;      // how the Env ended
+  bool dialed_ = false;    // the carrier in use, or the last one
+  bool resuming_ = false;  // the session has no carrier, or one that is not agreed on
+  int failed_dials_ = 0;   // in a row, of a link without a session
+  BackOff back_off_;
+  std::uint64_t cut_ = 0;
+  std::uint64_t progress_ = 0;  // of the session, when its carrier came up
+  std::string gone_;            // how the Env ended
   std::shared_ptr<Carrier> carrier_;
-  std::vector<Unsent> unsent_;
-  std::size_t unsent_bytes_ = 0;
-  Calls unsent_calls_;
-  Calls open_;     // sent over the carrier in use
-  Calls orphans_;  // sent over one that is gone; they wait for the word how the Env ended
+  Calls open_;
+  std::vector<Away> tells_;     // that no carrier was there to take
+  std::vector<Ended> orphans_;  // of a session that has ended; they wait for the word how the Env ended
 
-  std::mutex queue_mutex_;  // a leaf
-  FrameQueue queue_;
-  Carrier const* taker_ = nullptr;  // the carrier that may take from the queue
+  std::mutex session_mutex_;  // a leaf
+  Session session_;
+  Carrier const* taker_ = nullptr;     // the carrier that the session knows
+  bool acknowledge_expected_ = false;  // acknowledge() will be called
 };
 
 }  // namespace corps::net

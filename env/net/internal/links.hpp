@@ -28,7 +28,7 @@ class Directory {
   virtual bool look_up(EnvId env, Entry& entry) = 0;
   /// Bytes of a control frame; on the I/O thread. What cannot be understood throws DecodeError, and closes the link.
   virtual void on_control(Peer const& from, std::span<std::byte const> bytes) = 0;
-  /// A link to this Env came up; or its carrier went, or none could be made; on the I/O thread.
+  /// A link to this Env came up; or its session ended, or none could be made; on the I/O thread.
   virtual void on_link(Peer const& peer, bool up) = 0;
 
  protected:
@@ -70,6 +70,11 @@ class Links final : public Events {
   void want_carrier(Link& way);
   void queue_dial(Link& way);
   void begin_dials();
+  void close_for(Carrier& carrier, std::string why);
+  void dial_after(std::chrono::nanoseconds delay, Link& way);
+  void dial_if_peer_is_late(Link& way);
+  void try_again(Link& way, Peer const& peer, std::string_view reason);
+  void watch_resume(Link& way, Peer const& peer);
   void give_up_after(std::chrono::nanoseconds delay, Link& way, std::string why);
 
   EnvId self_;

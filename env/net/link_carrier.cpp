@@ -1,0 +1,273 @@
+// The side of a link that looks at its carriers: which one there is, what the session makes of it, and when it has ended.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "env/mail/internal/watchers.hpp"
+#include "env/net/internal/link.hpp"
+#include "env/net/internal/lost.hpp"
+
+namespace corps::net {
+namespace {
+
+constexpr int dials_max = 3;  // in a row, before what waits for the first carrier ends
+/// Between a dial that failed and the next one: the word that the Env has ended may be on its way.
+constexpr auto wait_to_dial_again = std::chrono::milliseconds{20};
+
+}  // namespace
+
+Link::Link(EnvId self, EnvId env, LinkLimits limits, host::Random& random)
+    : self_(self),
+      env_(env),
+      limits_(limits),
+      random_(random),
+      session_(fresh_id(), SessionSettings{.credit_bytes = limits.in_flight_bytes_max}) {}
+
+// --- what the carrier takes from ---------------------------------------------------------------------------------
+
+std::size_t Link::offer(Carrier& by, std::span<Piece> pieces) noexcept {
+  std::lock_guard const lock{session_mutex_};
+  return taker_ == &by ? session_.offer(pieces) : 0;
+}
+
+void Link::taken(Carrier& by, std::size_t bytes) noexcept {
+  std::lock_guard const lock{session_mutex_};
+  if (taker_ != &by) return session_.give_back();
+  session_.taken(bytes);
+}
+
+// --- making one --------------------------------------------------------------------------------------------------
+
+bool Link::wants_carrier() {
+  std::lock_guard const lock{mutex_};
+  if (state_ != State::idle || !gone_.empty()) return false;
+  state_ = State::wanted;
+  return true;
+}
+
+bool Link::begin_dial() {
+  std::lock_guard const lock{mutex_};
+  if (state_ != State::wanted) return false;
+  state_ = State::dialing;
+  return true;
+}
+
+std::optional<std::chrono::nanoseconds> Link::dial_failed() {
+  std::lock_guard const lock{mutex_};
+  if (state_ != State::dialing) return std::nullopt;
+  if (!resuming_ && ++failed_dials_ == dials_max) return std::nullopt;
+  state_ = State::wanted;
+  return resuming_ ? back_off_.next(random_) : wait_to_dial_again;
+}
+
+void Link::await_peer() {
+  std::lock_guard const lock{mutex_};
+  if (state_ == State::dialing) state_ = State::awaiting;
+}
+
+bool Link::peer_is_late() {
+  std::lock_guard const lock{mutex_};
+  if (state_ != State::awaiting) return false;
+  state_ = State::wanted;
+  return true;
+}
+
+bool Link::admits_carrier_of_peer() {
+  std::lock_guard const lock{mutex_};
+  if (!gone_.empty() || state_ == State::up) return false;
+  return state_ != State::dialing || env_ < self_;
+}
+
+bool Link::carrier_up(std::shared_ptr<Carrier> carrier, bool dialed) {
+  {
+    std::lock_guard const lock{mutex_};
+    if (state_ == State::up || !gone_.empty()) {
+      carrier->close("this Env has another connection to its peer, or wants none");
+      return false;
+    }
+    carrier_ = carrier;
+    state_ = State::up;
+    dialed_ = dialed;
+    std::lock_guard const session_lock{session_mutex_};
+    session_.attach();
+    taker_ = carrier.get();
+    progress_ = session_.progress();
+  }
+  carrier->attach(*this);
+  carrier->flush();
+  return true;
+}
+
+// --- its frames --------------------------------------------------------------------------------------------------
+
+Link::Taken Link::take(Carrier& carrier, Frame const& frame) {
+  using Step = Session::Step;
+  Taken result;
+  std::vector<Ended> ended;
+  bool flush = false;
+  {
+    // Where numbers may change, nobody may send meanwhile.
+    std::unique_lock lock{mutex_, std::defer_lock};
+    if (frame.kind == FrameKind::resume) lock.lock();
+    std::lock_guard const session_lock{session_mutex_};
+    if (taker_ != &carrier) return result;
+    result.step = session_.take(frame);
+    bool const agreed = result.step == Step::begun || result.step == Step::resumed || result.step == Step::replaced;
+    if (agreed) {
+      failed_dials_ = 0;
+      resuming_ = false;
+      tells_.clear();
+      if (result.step == Step::replaced) lose_offered(ended, session_.lost());
+    }
+    if (result.step == Step::cut || result.step == Step::illegal) result.why = session_.why();
+    flush = agreed || session_.wants_flush();
+    if (!flush && session_.owes_acknowledgement()) result.acknowledge_in_time = !std::exchange(acknowledge_expected_, true);
+  }
+  if (flush) carrier.flush();
+  if (result.step == Step::replaced) {
+    end(std::move(ended), "it had given the connection up");
+    mail::forget_watchers(*this);
+  }
+  return result;
+}
+
+void Link::acknowledge() {
+  std::shared_ptr<Carrier> carrier;
+  {
+    std::lock_guard const lock{mutex_};
+    carrier = carrier_;
+    std::lock_guard const session_lock{session_mutex_};
+    acknowledge_expected_ = false;
+    session_.acknowledge();
+  }
+  if (carrier != nullptr) carrier->flush();
+}
+
+// --- when it is gone ---------------------------------------------------------------------------------------------
+
+Link::Next Link::carrier_down(Carrier& carrier, Ending ending) {
+  {
+    std::lock_guard const lock{mutex_};
+    if (carrier_.get() != &carrier) return Next::nothing;
+    carrier_ = nullptr;
+    bool alive = false;
+    {
+      std::lock_guard const session_lock{session_mutex_};
+      alive = session_.is_alive();
+      if (session_.progress() != progress_) back_off_.reset();
+      session_.detach();
+      taker_ = nullptr;
+    }
+    if (ending == Ending::cut && gone_.empty()) {
+      if (!alive) {
+        state_ = State::dialing;
+        return Next::retry;
+      }
+      if (!std::exchange(resuming_, true)) ++cut_;
+      state_ = dialed_ ? State::wanted : State::awaiting;
+      return dialed_ ? Next::dial : Next::await_peer;
+    }
+    auto ended = end_session();
+    std::ranges::move(ended, std::back_inserter(orphans_));
+  }
+  mail::forget_watchers(*this);
+  return Next::give_up;
+}
+
+std::chrono::nanoseconds Link::back_off() {
+  std::lock_guard const lock{mutex_};
+  return back_off_.next(random_);
+}
+
+bool Link::resume_is_over(std::uint64_t cut) {
+  std::vector<Ended> ended;
+  {
+    std::lock_guard const lock{mutex_};
+    if (!resuming_ || cut_ != cut) return false;
+    if (carrier_ != nullptr) carrier_->close("the other Env does not resume");
+    carrier_ = nullptr;
+    ended = end_session();
+  }
+  end(std::move(ended), fmt::format("its connection broke and could not be restored within limits.link_resume ({} ms)",
+                                    std::chrono::duration_cast<std::chrono::milliseconds>(limits_.resume_limit).count()));
+  mail::forget_watchers(*this);
+  return true;
+}
+
+// --- what cannot be answered any more ----------------------------------------------------------------------------
+
+// With mutex_ held. What a carrier was never offered was surely not run.
+std::vector<Link::Ended> Link::end_session() {
+  std::vector<Ended> ended;
+  std::lock_guard const session_lock{session_mutex_};
+  auto const ran = [&](std::uint64_t frame) { return session_.was_offered(frame) ? Ran::maybe : Ran::no; };
+  for (auto& [number, call] : open_) ended.push_back({std::move(call.request), ran(call.frame)});
+  for (auto& tell : tells_)
+    if (ran(tell.frame) == Ran::no) ended.push_back({std::move(tell.request), Ran::no});
+  open_.clear();
+  tells_.clear();
+  session_.clear(fresh_id());
+  taker_ = nullptr;
+  state_ = State::idle;
+  resuming_ = false;
+  failed_dials_ = 0;
+  back_off_.reset();
+  return ended;
+}
+
+// With mutex_ held. The others are in the new session, under other numbers.
+void Link::lose_offered(std::vector<Ended>& ended, std::uint64_t lost) {
+  for (auto& [number, call] : open_)
+    if (call.frame <= lost) ended.push_back({std::move(call.request), Ran::maybe});
+  std::erase_if(open_, [](auto const& entry) { return entry.second.request == nullptr; });
+  for (auto& [number, call] : open_) call.frame -= lost;
+}
+
+void Link::fail_unsent(std::string const& why) {
+  std::vector<Ended> ended;
+  {
+    std::lock_guard const lock{mutex_};
+    if (state_ == State::up || resuming_) return;
+    ended = end_session();
+  }
+  end(std::move(ended), why);
+}
+
+bool Link::env_ended(std::string const& why) {
+  std::vector<Ended> ended;
+  {
+    std::lock_guard const lock{mutex_};
+    gone_ = why;
+    if (state_ == State::up) return true;
+    ended = end_session();
+    std::ranges::move(std::exchange(orphans_, {}), std::back_inserter(ended));
+  }
+  end(std::move(ended), why);
+  mail::forget_watchers(*this);
+  return false;
+}
+
+void Link::give_up(std::string const& why) {
+  std::vector<Ended> ended;
+  std::string cause = why;
+  {
+    std::lock_guard const lock{mutex_};
+    ended.swap(orphans_);
+    if (!gone_.empty()) {
+      cause = gone_;
+      if (carrier_ != nullptr) carrier_->close(gone_);  // somebody else holds its other end
+      carrier_ = nullptr;
+      std::ranges::move(end_session(), std::back_inserter(ended));
+    }
+  }
+  end(std::move(ended), cause);
+}
+
+void Link::end(std::vector<Ended> requests, std::string const& why) const noexcept {
+  for (auto& [request, ran] : requests) request.release()->bounce(lost_error(env_, why, ran));
+}
+
+}  // namespace corps::net

@@ -1,0 +1,31 @@
+"""The connections between Envs break again and again while calls go on: each ends once, none runs twice, order is kept."""
+
+import re
+import unittest
+
+import corps_kit
+
+
+class CutLinksTest(corps_kit.CorpsCase):
+    def run_with_cuts(self, envs, count, between_cuts, carrier="auto"):
+        running = self.boot("cut_links", count, between_cuts, envs=envs, settings=[f"net.carrier={carrier}"])
+        self.assertEqual(running.wait(60), 0, running.report())
+        match = re.match(rf"^{envs} envs, 0 failed, (\d+) cuts, (\S+) ms$", running.lines()[-1].text)
+        self.assertTrue(match, running.report())
+        self.assertGreater(int(match.group(1)), 5, running.report())
+        # A connection that breaks in its handshake is one of a stranger, as far as the log can tell.
+        errors = [line.text for line in running.lines("stderr") if not re.search(r" info | closed a connection of pid .*closed by peer|closed a connection of 127", line.text)]
+        self.assertEqual(errors, [], running.report())
+        print(f"{envs} Envs, {carrier}: {match.group(1)} connections cut in {match.group(2)} ms")
+
+    def test_two_envs(self):
+        for carrier in ("unix", "tcp"):
+            self.run_with_cuts(2, 2000, 40, carrier)
+
+    def test_four_envs(self):
+        for carrier in ("unix", "tcp"):
+            self.run_with_cuts(4, 500, 60, carrier)
+
+
+if __name__ == "__main__":
+    unittest.main()
