@@ -3,7 +3,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <ctime>
 #include <filesystem>
@@ -48,16 +47,15 @@ class Other : public corps::Conc {
 
 class Busy : public corps::Conc {
  public:
-  /// Tells others, then computes until they have all begun, or too long. The time until the last one began, in ms; -1: too long.
-  double tell_and_compute(std::vector<corps::Name<Other>> others, std::uint64_t where) {
+  /// Tells others, then computes until they have all begun; or too long: false.
+  bool tell_and_compute(std::vector<corps::Name<Other>> others, std::uint64_t where) {
     auto& started = object_of<Started>(where);
     auto const begin = steady_clock::now();
     for (auto const& other : others) other.tell<&Other::start>(where);
-    while (steady_clock::now() < begin + 2s) {
-      if (started.event.times() < static_cast<int>(others.size())) continue;
-      return std::chrono::duration<double, std::milli>(steady_clock::now() - begin).count();
+    while (steady_clock::now() < begin + 5s) {
+      if (started.event.times() == static_cast<int>(others.size())) return true;
     }
-    return -1;
+    return false;
   }
 };
 
@@ -68,15 +66,11 @@ TEST_CASE("what a Conc sends before it computes for long begins on an idle threa
   for (int count = 1; count <= 3; ++count) {
     others.push_back(corps::create<Other>(corps::here()).get());
     CAPTURE(count);
-    std::array<double, 9> ms{};
-    for (auto& round : ms) {
+    for (int round = 0; round < 9; ++round) {
       Started started;
-      round = busy.call<&Busy::tell_and_compute>(others, handle(started)).get();
-      CHECK(round >= 0);
+      CHECK(busy.call<&Busy::tell_and_compute>(others, handle(started)).get());  // how soon is for the benchmarks to say
       REQUIRE(started.event.wait(count));
     }
-    std::ranges::sort(ms);
-    CHECK(ms[ms.size() / 2] < 50);  // the median: the machine may have other things to do
   }
 }
 
