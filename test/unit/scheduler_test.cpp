@@ -266,10 +266,14 @@ TEST_CASE("each thread of an Env says by its name what it is for") {
   auto two = corps::create<Holder>(corps::here()).get().call<&Holder::hold>(handle(second));
   REQUIRE(first.entered.wait());
   REQUIRE(second.entered.wait());
-  auto const names = thread_names();
-  for (auto const* wanted : {"corps worker 0", "corps worker 1", "corps clock", "corps io"}) {
+  for (std::string const wanted : {"corps worker 0", "corps worker 1", "corps clock", "corps io"}) {
     CAPTURE(wanted);
-    CHECK(std::ranges::count(names, wanted) == 1);
+    auto const deadline = steady_clock::now() + patience;
+    std::ptrdiff_t found = 0;
+    do {  // a thread that has just begun names itself
+      found = std::ranges::count(thread_names(), wanted);
+    } while (found == 0 && steady_clock::now() < deadline);
+    CHECK(found == 1);
   }
   first.release.happen();
   second.release.happen();
