@@ -358,7 +358,7 @@ void run_program(Twin& twin) {
 }
 
 TEST_CASE("a random program: every Future ends once, no call runs twice, order and context are kept, nothing is left") {
-  for_seeds(40, {.settings = {}, .turn_takes_max = 20us}, run_program);
+  for_seeds(120, {.settings = {}, .turn_takes_max = 20us}, run_program);
 }
 
 TEST_CASE("the same with small mailboxes") {
