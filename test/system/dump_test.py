@@ -70,7 +70,7 @@ class CrashTest(corps_kit.CorpsCase):
                 self.assertEqual(running.wait(20), -number, running.report())
                 self.assert_logged(
                     running,
-                    rf"^corps: {name} in thread \S+ \(\d+\) of \S+/0, process {running.pid}, in a turn of probe::Worker at "
+                    rf"^corps: {name} in thread corps worker \d+ \(\d+\) of \S+/0, process {running.pid}, in a turn of probe::Worker at "
                     r"env 0, conc \d+\.\d+, which runs probe::Worker::end_process$",
                 )
 
