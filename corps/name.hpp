@@ -95,8 +95,6 @@ auto make_call(A&&... args) {
 
 template <class Op, class... A>
 Future<typename Op::Result> call(Way const& way, A&&... args) {
-  if (current_cell != nullptr && current_cell->is_port()) [[unlikely]]
-    expect_call(way.to.env);
   auto& request = *make_call<Op>(std::forward<A>(args)...).release();
   send(request, way.to, way.cell, way.limit_ns);
   return FutureMaker<typename Op::Result>::make(request);

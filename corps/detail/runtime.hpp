@@ -43,9 +43,6 @@ extern EnvFacts env_facts;
 /// A mailbox went from idle to not idle.
 void schedule(Cell& cell) noexcept;
 
-/// A plain thread is about to make a call: if all threads sleep that run Workers of this Env, one of them wakes up meanwhile.
-void expect_call(EnvId target) noexcept;
-
 /// Does with a request that was not put into the mailbox what the class of the Worker says, or ends it. Takes it over.
 void overflow(Request& request, Cell* cell, ConcAddr to) noexcept;
 

@@ -1,7 +1,6 @@
 #include "env/sched/internal/lanes.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "env/host/internal/pause.hpp"
 
@@ -40,14 +39,6 @@ void Lanes::push_anywhere(caf::resumable* job) {
   push(lanes_[round_robin_.fetch_add(1, std::memory_order_relaxed) % primary_], job);
 }
 
-void Lanes::expect_push() {
-  if (idle_.load(std::memory_order_seq_cst) < primary_ || searching_.exchange(true, std::memory_order_seq_cst)) return;
-  auto* const idle = take_idle();
-  if (idle == nullptr) return end_search();
-  idle->searches = true;
-  idle->bell.ring();
-}
-
 caf::resumable* Lanes::pop_queue(Lane& lane) {
   if (lane.queued.load(std::memory_order_seq_cst) == 0) return nullptr;
   std::lock_guard const lock{lane.mutex};
@@ -78,25 +69,18 @@ caf::resumable* Lanes::steal(Lane& lane) {
   return nullptr;
 }
 
+/// Who pushes while one searches wakes nobody. So who has searched, with or without success, looks once more after it has said
+/// that it ended: here, or in enter_idle.
 caf::resumable* Lanes::search(Lane& lane) {
-  if (!std::exchange(lane.searches, false) && searching_.exchange(true, std::memory_order_seq_cst)) return steal(lane);
+  if (searching_.exchange(true, std::memory_order_seq_cst)) return steal(lane);
   caf::resumable* job = nullptr;
   for (int round = 0; round < searches_before_parking && job == nullptr; ++round) {
     job = steal(lane);
     if (job == nullptr) host::pause();
   }
-  if (job != nullptr)
-    end_search();
-  else
-    searching_.store(false, std::memory_order_seq_cst);
-  return job;
-}
-
-/// Who pushes while one searches wakes nobody. So who has searched, with or without success, looks once more after it has said
-/// that it ended: here, or in enter_idle.
-void Lanes::end_search() {
   searching_.store(false, std::memory_order_seq_cst);
-  if (idle_.load(std::memory_order_seq_cst) != 0 && anything_queued()) wake_one();
+  if (job != nullptr && idle_.load(std::memory_order_seq_cst) != 0 && anything_queued()) wake_one();
+  return job;
 }
 
 bool Lanes::anything_queued() noexcept {
@@ -216,18 +200,12 @@ void Lanes::sleep(Lane& lane) {
 }
 
 caf::resumable* Lanes::park(Lane& lane) {
-  caf::resumable* found = nullptr;
   if (!enter_idle(lane)) {
     if (lane.watches) end_watch(lane);  // chosen while it was about to leave
-  } else {
-    if (!any_slot_taken() || !begin_watch(lane)) sleep(lane);
-    if (lane.watches) found = watch_slots(lane);
+    return nullptr;
   }
-  if (!lane.searches) return found;
-  if (found == nullptr) return search(lane);
-  lane.searches = false;
-  end_search();
-  return found;
+  if (!any_slot_taken() || !begin_watch(lane)) sleep(lane);
+  return lane.watches ? watch_slots(lane) : nullptr;
 }
 
 caf::resumable* Lanes::watch_slots(Lane& lane) {

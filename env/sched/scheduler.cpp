@@ -228,8 +228,6 @@ void Scheduler::enqueue(detail::Cell& cell) noexcept {
     impl_->lanes.push_anywhere(job_of(cell));
 }
 
-void Scheduler::expect_call() noexcept { impl_->lanes.expect_push(); }
-
 void Scheduler::block() { impl_->take_over(); }
 
 void Scheduler::give_away() {
@@ -303,11 +301,6 @@ BlockingScope::~BlockingScope() {
     sched::scheduler()->unblock();
   }
   current_cell->now_ns = now_ns();
-}
-
-void expect_call(EnvId target) noexcept {
-  auto* const scheduler = sched::scheduler();
-  if (target == env_facts.env && scheduler != nullptr) scheduler->expect_call();
 }
 
 void schedule(Cell& cell) noexcept {

@@ -25,9 +25,8 @@ struct alignas(64) Lane {
   std::deque<caf::resumable*> queue;
   std::atomic<std::size_t> queued{0};
   Bell bell;
-  bool parked = false;    // under the idle list's mutex
-  bool watches = false;   // it keeps an eye on the slots; written under the idle list's mutex, by itself or before it is woken
-  bool searches = false;  // it was woken to look around, and counts as doing so already
+  bool parked = false;   // under the idle list's mutex
+  bool watches = false;  // it keeps an eye on the slots; written under the idle list's mutex, by itself or before it is woken
 };
 
 /// The lanes of all threads, with stealing between them and parking of threads without work.
@@ -52,8 +51,6 @@ class Lanes {
   void push_again(Lane& lane, caf::resumable* job);
   /// From a thread without a lane.
   void push_anywhere(caf::resumable* job);
-  /// From a thread without a lane that is about to push: if all sleep, one is woken while the job is being prepared.
-  void expect_push();
   /// What the lane's own thread does next; sleeps until there is something. Null when `retire` says so.
   template <class Retire>
   caf::resumable* pop(Lane& lane, Retire&& retire);
@@ -91,7 +88,6 @@ class Lanes {
   Lane* take_idle();
   Lane* take_idle(std::lock_guard<std::mutex> const&);
   void queue(Lane& lane, caf::resumable* job);
-  void end_search();
   void set_idle_count() noexcept;
   bool enter_idle(Lane& lane);
   void leave_idle(Lane& lane);

@@ -28,8 +28,6 @@ class Scheduler {
   Scheduler& operator=(Scheduler const&) = delete;
 
   void enqueue(detail::Cell& cell) noexcept;
-  /// A plain thread prepares a call: if all threads sleep, one of them wakes up meanwhile.
-  void expect_call() noexcept;
   /// This thread is about to block; another takes over. Throws Overloaded at the limit.
   void block();
   /// What waits for this thread is for the others to do.
