@@ -54,7 +54,7 @@ bool ShmLink::meet(ShmDescriptors of_peer, std::string& why) {
 
 void ShmLink::silence(int bell) noexcept {
   std::uint64_t rings = 0;
-  static_cast<void>(::read(bell, &rings, sizeof(rings)));
+  static_cast<void>(!::read(bell, &rings, sizeof(rings)));  // it fails if nobody has rung
 }
 
 void ShmLink::ring() const noexcept {
