@@ -364,7 +364,8 @@ TEST_CASE("a detached Conc is scheduled as any other") {
     auto blocker = corps::create<Blocker>(corps::detached.tagged(corps::Tag{"alone"})).get();
     CHECK(blocker.call<&Blocker::down>(std::vector<Name<Blocker>>{corps::create<Blocker>(corps::detached).get()}).get() == 1);
     CHECK(echo.call<&Echo::echo>(7).get() == 7);
-    CHECK(corps::exit(echo).get().how == corps::EndedHow::by_mgr);
+    auto const how = corps::exit(echo).get().how;
+    CHECK((how == corps::EndedHow::by_mgr || how == corps::EndedHow::before));  // it may have ended before it is watched
   });
 }
 
