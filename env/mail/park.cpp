@@ -1,13 +1,7 @@
 #include "env/mail/internal/park.hpp"
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <climits>
-#include <ctime>
-
 #include "corps/detail/runtime.hpp"
+#include "env/host/internal/futex.hpp"
 #include "env/sched/internal/simulation.hpp"
 
 namespace corps::mail {
@@ -31,11 +25,7 @@ void sleep_while_unsignalled(Cell& cell, std::int64_t until_ns) {
   if (!signal.compare_exchange_strong(expected, asleep, std::memory_order_acq_rel, std::memory_order_acquire) &&
       expected == signalled)
     return;
-  static_assert(sizeof(signal) == sizeof(std::uint32_t));
-  constexpr std::int64_t ns_per_s = 1'000'000'000;
-  timespec const until{until_ns / ns_per_s, until_ns % ns_per_s};
-  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&signal), FUTEX_WAIT_BITSET_PRIVATE, asleep,
-          until_ns == never_ns ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
+  host::sleep_while(signal, asleep, until_ns);
 }
 
 /// Takes the mailbox back. False: somebody has put something in that is no request.
@@ -75,7 +65,7 @@ void unpark(Cell& cell) noexcept {
   auto const before = cell.signal.exchange(signalled, std::memory_order_acq_rel);
   if (sched::simulation != nullptr) return sched::simulation->signalled();
   if (before != asleep) return;
-  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&cell.signal), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  host::wake_sleeper(cell.signal);
 }
 
 }  // namespace corps::mail

@@ -41,8 +41,9 @@ long futex_call(long number, std::uint32_t* word, int operation, unsigned value,
 // The real sources, on memory that the explorer watches.
 #define atomic explored_atomic
 #define syscall explore::futex_call
-#include "env/mail/cell.cpp"  // NOLINT: that is the point
-#include "env/mail/park.cpp"  // NOLINT
+#include "env/host/futex.cpp"  // NOLINT
+#include "env/mail/cell.cpp"   // NOLINT: that is the point
+#include "env/mail/park.cpp"   // NOLINT
 #undef syscall
 #undef atomic
 

@@ -7,6 +7,7 @@
 namespace corps::sched {
 
 /// Wakes the one thread that sleeps at it. A ring that comes before the sleep is kept; two of them count as one.
+/// std::binary_semaphore yields the core a few times first, and asks for a futex that processes may share: dearer at both ends.
 class Bell {
  public:
   /// Any thread. A system call only if somebody sleeps.
