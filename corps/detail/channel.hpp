@@ -9,6 +9,7 @@
 #include "corps/detail/cell.hpp"
 #include "corps/detail/envelope.hpp"
 #include "corps/detail/pause.hpp"
+#include "corps/detail/wait_flag.hpp"
 #include "corps/error.hpp"
 
 namespace corps::detail {
@@ -54,8 +55,8 @@ class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
   /// An item was written.
   void wrote() noexcept {
     written_.store(++count_ << 1U, std::memory_order_seq_cst);
-    if (consumer_.waits.load(std::memory_order_seq_cst)) [[unlikely]]
-      wake(consumer_);
+    if (consumer_.flag.takes_a_wake()) [[unlikely]]
+      send_wake(consumer_);
   }
   /// An item was read.
   void was_read() noexcept {
@@ -82,22 +83,22 @@ class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
     std::shared_ptr<ChannelBase> landed() noexcept;
     End& end;
     std::shared_ptr<ChannelBase> channel;  // while it is under way
-    std::atomic<bool> on_its_way{false};
   };
   struct End {
     Cell* cell = nullptr;
     ConcId id = ConcId::none;
-    std::atomic<bool> waits{false};
+    WaitFlag flag;
     Pause pause;
     Wake wake{*this};
   };
   struct Production;
 
-  void wake(End& end) noexcept;
   void send_wake(End& end) noexcept;
   void on_wake(Cell& cell, End const& end);
   void run_producer(Cell& cell);
   [[noreturn]] void nobody_reads() const;
+  bool must_wait_to_write();
+  bool must_wait_to_read();
   void grant() noexcept;
   void open();
 

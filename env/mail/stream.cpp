@@ -26,12 +26,8 @@ ChannelBase::ChannelBase() : window_(stream_window) {}
 
 // --- waking ------------------------------------------------------------------------------------------------------
 
-void ChannelBase::wake(End& end) noexcept {
-  if (end.waits.exchange(false, std::memory_order_seq_cst)) send_wake(end);
-}
-
+/// The flag has said that it may be sent.
 void ChannelBase::send_wake(End& end) noexcept {
-  if (end.wake.on_its_way.exchange(true, std::memory_order_acq_rel)) return;  // it looks when it arrives
   end.wake.channel = shared_from_this();
   end.wake.target = end.id;
   if (!end.cell->push(&end.wake)) (void)end.wake.landed();
@@ -39,7 +35,7 @@ void ChannelBase::send_wake(End& end) noexcept {
 
 std::shared_ptr<ChannelBase> ChannelBase::Wake::landed() noexcept {
   auto kept = std::move(channel);
-  (void)on_its_way.exchange(false, std::memory_order_acq_rel);
+  end.flag.arrived();
   return kept;
 }
 
@@ -52,7 +48,7 @@ void ChannelBase::Wake::undeliverable() noexcept { (void)landed(); }
 
 void ChannelBase::on_wake(Cell& cell, End const& end) {
   if (&end == &producer_) return run_producer(cell);
-  if (may_read()) consumer_.pause.wake();
+  if (consumer_.pause.waits() && !must_wait_to_read()) consumer_.pause.wake();
 }
 
 // --- the producer ------------------------------------------------------------------------------------------------
@@ -68,26 +64,20 @@ void ChannelBase::begin(std::coroutine_handle<> frame) {
   cell.context = adopt(*production_);
   production_->caller_context = {};
   production_->begin_frame(frame);
-  producer_.waits.store(true, std::memory_order_relaxed);
+  producer_.flag.raise();
 }
 
 void ChannelBase::run_producer(Cell& cell) {
-  if (production_ == nullptr) {
-    if (producer_.pause.waits() &&
-        (stopped_.load(std::memory_order_acquire) || count_ < allowed_.load(std::memory_order_acquire)))
-      producer_.pause.wake();
-    return;
-  }
-  if (!begun_) {
+  if (production_ != nullptr && !begun_) {
     begun_ = true;
     auto const frame = production_->frame;
     if (stopped_.load(std::memory_order_acquire)) return frame_ended(*production_);
     cell.context = {never_ns, production_};
     cell.doing.store(&mail::own_task, std::memory_order_relaxed);
     frame.resume();
-  } else if (stopped_.load(std::memory_order_acquire)) {
+  } else if (production_ != nullptr && stopped_.load(std::memory_order_acquire)) {
     mail::cancel_task(cell, *production_);
-  } else if (count_ < allowed_.load(std::memory_order_acquire)) {
+  } else if (producer_.pause.waits() && !must_wait_to_write()) {
     producer_.pause.wake();
   }
 }
@@ -122,7 +112,7 @@ void ChannelBase::end(std::unique_ptr<ErrorInfo> error) noexcept {
   error_ = std::move(error);
   end_written_ = true;
   written_.store(count_ << 1U | 1U, std::memory_order_seq_cst);
-  if (consumer_.waits.load(std::memory_order_seq_cst)) wake(consumer_);
+  if (consumer_.flag.takes_a_wake()) send_wake(consumer_);
 }
 
 void ChannelBase::nobody_reads() const {
@@ -138,17 +128,19 @@ bool ChannelBase::may_write() {
   return count_ < allowed_seen_;
 }
 
+bool ChannelBase::must_wait_to_write() {
+  return producer_.flag.must_wait(
+      [this] { return count_ < allowed_.load(std::memory_order_seq_cst) || stopped_.load(std::memory_order_seq_cst); });
+}
+
 bool ChannelBase::wait_to_write(std::coroutine_handle<> awaiting) {
-  producer_.waits.store(true, std::memory_order_seq_cst);
-  if (count_ < allowed_.load(std::memory_order_seq_cst) || stopped_.load(std::memory_order_seq_cst)) return false;
+  if (!must_wait_to_write()) return false;
   producer_.pause.wait(awaiting);
   return true;
 }
 
 void ChannelBase::block_to_write() {
-  producer_.waits.store(true, std::memory_order_seq_cst);
-  if (count_ < allowed_.load(std::memory_order_seq_cst) || stopped_.load(std::memory_order_seq_cst)) return;
-  producer_.pause.block();
+  if (must_wait_to_write()) producer_.pause.block();
 }
 
 void ChannelBase::check_write() {
@@ -180,7 +172,7 @@ void ChannelBase::grant() noexcept {
   if (granted_ == read_ + window_) return;
   granted_ = read_ + window_;
   allowed_.store(granted_, std::memory_order_seq_cst);
-  if (producer_.waits.load(std::memory_order_seq_cst)) wake(producer_);
+  if (producer_.flag.takes_a_wake()) send_wake(producer_);
 }
 
 bool ChannelBase::may_read() {
@@ -193,21 +185,20 @@ bool ChannelBase::may_read() {
   return read_ < readable_ || ended_;
 }
 
+bool ChannelBase::must_wait_to_read() {
+  return consumer_.flag.must_wait([this] { return may_read(); });
+}
+
 bool ChannelBase::wait_to_read(std::coroutine_handle<> awaiting) {
   consumer_.cell == nullptr ? open() : grant();
-  consumer_.waits.store(true, std::memory_order_seq_cst);
-  if (may_read()) {
-    consumer_.waits.store(false, std::memory_order_relaxed);
-    return false;
-  }
+  if (!must_wait_to_read()) return false;
   consumer_.pause.wait(awaiting);
   return true;
 }
 
 void ChannelBase::block_to_read() {
   consumer_.cell == nullptr ? open() : grant();
-  consumer_.waits.store(true, std::memory_order_seq_cst);
-  if (!may_read()) consumer_.pause.block();
+  if (must_wait_to_read()) consumer_.pause.block();
 }
 
 void ChannelBase::check_read() {
@@ -227,7 +218,8 @@ void ChannelBase::check_end() const {
 void ChannelBase::drop_consumer() noexcept {
   consumer_.pause.finish();
   stopped_.store(true, std::memory_order_seq_cst);
-  if ((written_.load(std::memory_order_seq_cst) & 1U) == 0) send_wake(producer_);
+  bool const ended = (written_.load(std::memory_order_seq_cst) & 1U) != 0;
+  if (!ended && producer_.flag.departs()) send_wake(producer_);
 }
 
 // --- errors ------------------------------------------------------------------------------------------------------
