@@ -7,8 +7,10 @@
 #include <cstring>
 #include <deque>
 
-#include "system_probe.hpp"
+#include "in_order.hpp"
 
+using probe::Receiver;
+using probe::Receivers;
 using probe::say;
 
 namespace {
@@ -37,29 +39,6 @@ int cut_connections() {
 
 }  // namespace
 
-/// Checks that what each sender sends arrives once and in order.
-class Receiver : public corps::Conc {
- public:
-  std::string called(corps::EnvId from, int number, std::string text) {
-    take(from, number);
-    return text;
-  }
-  void told(corps::EnvId from, int number) { take(from, number); }
-  int received(corps::EnvId from) { return next_[from]; }
-  std::string wrong() { return wrong_; }
-
- private:
-  void take(corps::EnvId from, int number) {
-    if (number != next_[from] && wrong_.empty())
-      wrong_ =
-          "env " + std::to_string(from) + " sent " + std::to_string(number) + " when " + std::to_string(next_[from]) + " was due";
-    next_[from] = number + 1;
-  }
-  std::vector<int> next_ = std::vector<int>(64);
-  std::string wrong_;
-};
-using Receivers = std::vector<corps::Name<Receiver>>;
-
 struct Outcome {
   std::string wrong;  // the first error
   int cuts = 0;
@@ -76,7 +55,7 @@ class Sender : public corps::Conc {
         if (receiver.address().env == my_env()) continue;
         auto const text = std::to_string(i) + std::string(static_cast<std::size_t>(i % 300 == 0 ? 500'000 : i % 700), 'x');
         receiver.tell<&Receiver::told>(my_env(), 2 * i);
-        calls.emplace_back(receiver.call<&Receiver::called>(my_env(), 2 * i + 1, text), text);
+        calls.emplace_back(receiver.call<&Receiver::called_with>(my_env(), 2 * i + 1, text), text);
       }
       if (i % between_cuts == between_cuts - 1) outcome.cuts += cut_connections();
       while (calls.size() > (i + 1 == count ? 0 : open_max)) {
@@ -113,18 +92,8 @@ class CutLinks : public corps::Corps {
       say("wrong: %s", outcome.wrong.c_str());
     }
     auto const end_ns = probe::now_ns();
-    for (auto const receiver : receivers) {
-      auto const wrong = co_await receiver.call<&Receiver::wrong>();
-      if (!wrong.empty()) say("wrong at env %u: %s", receiver.address().env, wrong.c_str());
-      if (!wrong.empty()) ++failed;
-      for (auto const sender : senders) {
-        if (sender.address().env == receiver.address().env) continue;
-        auto const received = co_await receiver.call<&Receiver::received>(sender.address().env);
-        if (received == 2 * count) continue;
-        ++failed;
-        say("wrong: env %u has %d of env %u", receiver.address().env, received, sender.address().env);
-      }
-    }
+    auto checks = probe::count_wrong(receivers, count);
+    failed += co_await checks;
     say("%zu envs, %d failed, %d cuts, %.1f ms", senders.size(), failed, cuts, probe::ms(begin_ns, end_ns));
   }
 };

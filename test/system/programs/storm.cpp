@@ -1,32 +1,10 @@
 // Every Env calls every other at once, right after boot: all links are made at the same moment, from both sides.
 // Argument: how many calls and tells each sends to each.
-#include "system_probe.hpp"
+#include "in_order.hpp"
 
+using probe::Receiver;
+using probe::Receivers;
 using probe::say;
-
-/// Checks that what each sender sends arrives once and in order.
-class Receiver : public corps::Conc {
- public:
-  int called(corps::EnvId from, int number) {
-    take(from, number);
-    return number;
-  }
-  void told(corps::EnvId from, int number) { take(from, number); }
-  int received(corps::EnvId from) { return next_[from]; }
-  std::string wrong() { return wrong_; }
-
- private:
-  void take(corps::EnvId from, int number) {
-    if (next_.size() <= from) next_.resize(from + 1);
-    if (number != next_[from] && wrong_.empty())
-      wrong_ =
-          "env " + std::to_string(from) + " sent " + std::to_string(number) + " when " + std::to_string(next_[from]) + " was due";
-    next_[from] = number + 1;
-  }
-  std::vector<int> next_ = std::vector<int>(1024);
-  std::string wrong_;
-};
-using Receivers = std::vector<corps::Name<Receiver>>;
 
 class Sender : public corps::Conc {
  public:
@@ -71,17 +49,8 @@ class Storm : public corps::Corps {
       say("wrong: %s", wrong.c_str());
     }
     auto const end_ns = probe::now_ns();
-    for (auto const receiver : receivers) {
-      auto const wrong = co_await receiver.call<&Receiver::wrong>();
-      if (!wrong.empty()) say("wrong at env %u: %s", receiver.address().env, wrong.c_str());
-      for (auto const sender : senders) {
-        if (sender.address().env == receiver.address().env) continue;
-        auto const received = co_await receiver.call<&Receiver::received>(sender.address().env);
-        if (received == 2 * count) continue;
-        ++failed;
-        say("wrong: env %u has %d of env %u", receiver.address().env, received, sender.address().env);
-      }
-    }
+    auto checks = probe::count_wrong(receivers, count);
+    failed += co_await checks;
     say("%zu envs, %d failed, %.1f ms", senders.size(), failed, probe::ms(begin_ns, end_ns));
   }
 };
