@@ -36,11 +36,11 @@ template <class App>
 std::unique_ptr<Request> construct_front(WorkerInfo info, Config const& config) {
   if constexpr (std::is_constructible_v<App, Config const&>) {
     using Op = Create<App, Config>;
-    return std::make_unique<Op>(typename Op::Arguments(std::move(info), config));
+    return std::make_unique<Op>(std::move(info), typename Op::Arguments(config));
   } else {
     (void)config;
     using Op = Create<App>;
-    return std::make_unique<Op>(typename Op::Arguments(std::move(info)));
+    return std::make_unique<Op>(std::move(info), typename Op::Arguments());
   }
 }
 

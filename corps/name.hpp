@@ -203,6 +203,7 @@ class Name : public detail::Callable<T, Name<T>> {
   /// The same Worker, with a context for calls: `name.with(context).call<...>(...)`; see corps/context.hpp.
   NameWith<T> with(Context context) const;
 
+  static constexpr std::size_t packed_bytes = sizeof(EnvId) + sizeof(ConcId);
   template <class Archive>
   void save(Archive& out) const {
     out(address_.env, address_.conc);

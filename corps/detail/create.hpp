@@ -42,17 +42,20 @@ constexpr MethodId create_id() {
   return make_method_id(class_name<T>(), "(constructor)", CodeText<&write_signature<TypeList<A...>, void>>::view);
 }
 
+void pack_info(Packer& out, WorkerInfo const& info);
+WorkerInfo unpack_info(Unpacker& in);
+
 /// A request to a cell that has no object yet: constructs one.
 template <class T, class... A>
 struct Create final : Reply<Name<T>> {
-  using Arguments = std::tuple<WorkerInfo, A...>;
+  using Arguments = std::tuple<A...>;
 
-  explicit Create(Arguments&& args) : Reply<Name<T>>(&record), arguments(std::move(args)) {}
+  Create(WorkerInfo of, Arguments&& args) : Reply<Name<T>>(&record), info(std::move(of)), arguments(std::move(args)) {}
 
   void invoke(Cell& cell) override {
     try {
       cell.expects_object = true;
-      cell.object = std::apply([](WorkerInfo&, A&... args) { return new T(std::move(args)...); }, arguments);
+      cell.object = std::apply([](A&... args) { return new T(std::move(args)...); }, arguments);
       if (start_object(cell, *this)) return;
       this->result.emplace(cell.address(), &cell);
       this->finish();
@@ -65,6 +68,7 @@ struct Create final : Reply<Name<T>> {
     this->result.emplace(this->server->address(), this->server);
   }
   void pack_arguments(Packer& out) const override {
+    pack_info(out, info);
     std::apply([&](auto const&... args) { ((void)out(args), ...); }, arguments);
   }
   void pack_result(Packer& out) const override { out(*this->result); }
@@ -73,14 +77,14 @@ struct Create final : Reply<Name<T>> {
     in(*this->result);
   }
   static std::unique_ptr<Request> make(Unpacker& in) {
+    auto info = unpack_info(in);
     Arguments args{};
     std::apply([&](auto&... each) { ((void)in(each), ...); }, args);
-    return std::make_unique<Create>(std::move(args));
+    return std::make_unique<Create>(std::move(info), std::move(args));
   }
-  static void describe_new(Request const& request, WorkerInfo& info) {
-    info = std::get<0>(static_cast<Create const&>(request).arguments);
-  }
+  static WorkerInfo const& describe_new(Request const& request) { return static_cast<Create const&>(request).info; }
 
+  WorkerInfo info;
   Arguments arguments;
   static MethodRecord record;
 };
@@ -117,9 +121,10 @@ Future<Name<T>> create_one(EnvId env, std::string tag, bool own_thread, A&&... a
   using Op = Create<T, Argument<A>...>;
   (void)Registered<Op>::done;
   offer_api<T>();
-  WorkerInfo info{std::move(tag), self().address(), own_thread};
-  auto& request = *std::make_unique<Op>(typename Op::Arguments(info, std::forward<A>(args)...)).release();
-  send_create(request, class_record<T>, std::move(info), env);
+  auto& request = *std::make_unique<Op>(WorkerInfo{std::move(tag), self().address(), own_thread},
+                                        typename Op::Arguments(std::forward<A>(args)...))
+                       .release();
+  send_create(request, class_record<T>, request.info, env);
   return FutureMaker<Name<T>>::make(request);
 }
 

@@ -65,6 +65,8 @@ void Packer::pack_known(T const& value) {
     pack_known(value.count());
   } else if constexpr (kind == Kind::time_point) {
     pack_known(value.time_since_epoch());
+  } else if constexpr (kind == Kind::name) {
+    value.save(*this);
   } else if constexpr (kind == Kind::own) {
     pack_own(value);
   } else {
@@ -165,6 +167,8 @@ void Unpacker::unpack_known(T& value) {
     typename T::duration since_epoch{};
     unpack_known(since_epoch);
     value = T(since_epoch);
+  } else if constexpr (kind == Kind::name) {
+    value.load(*this);
   } else if constexpr (kind == Kind::own) {
     unpack_own(value);
   } else {

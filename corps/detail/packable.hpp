@@ -39,11 +39,12 @@ enum class Kind : std::uint8_t {
   tuple,        // elements; an empty one is one byte 0
   duration,     // its count
   time_point,   // its duration since the clock's epoch
+  name,         // address of a Worker
   own,          // what its own serialize, or save and load, writes
   aggregate,    // members; an empty one is one byte 0
 };
 
-/// The standard templates that are known by name.
+/// The templates that are known by name.
 template <class T>
 inline constexpr Kind named_kind = Kind::none;
 template <class Traits, class Allocator>
@@ -60,6 +61,8 @@ template <class A, class B>
 inline constexpr Kind named_kind<std::pair<A, B>> = Kind::tuple;
 template <class... T>
 inline constexpr Kind named_kind<std::tuple<T...>> = Kind::tuple;
+template <class T>
+inline constexpr Kind named_kind<Name<T>> = Kind::name;
 
 /// The others are known by shape, so that this header need not include a dozen standard headers that the user may not need.
 template <class T>
@@ -358,6 +361,8 @@ consteval std::size_t find_packed_bytes_min() {
     return packed_bytes_min_of(static_cast<T*>(nullptr));
   else if constexpr (kind == Kind::duration || kind == Kind::time_point)
     return packed_bytes_min<typename T::rep>;
+  else if constexpr (kind == Kind::name)
+    return T::packed_bytes;
   else if constexpr (kind == Kind::aggregate)
     return packed_bytes_min_of(MembersOf<T>{});
   else

@@ -48,7 +48,7 @@ struct MethodRecord {
   /// For a way to construct: of which class; else null.
   ClassRecord const* constructs = nullptr;
   /// For a way to construct: what the new Worker is called and who answers for it, out of the request's arguments.
-  void (*describe_new)(Request const& request, struct WorkerInfo& info) = nullptr;
+  struct WorkerInfo const& (*describe_new)(Request const& request) = nullptr;
 
   /// For what the Env itself serves, and no Worker: does it. Any thread.
   void (*env_serves)(std::unique_ptr<Request> request) = nullptr;

@@ -215,6 +215,13 @@ void begin_worker(Request& construct, ClassRecord const& cls, WorkerInfo info, C
   }
 }
 
+void pack_info(Packer& out, WorkerInfo const& info) { out(info); }
+WorkerInfo unpack_info(Unpacker& in) {
+  WorkerInfo info;
+  in(info);
+  return info;
+}
+
 void send_create(Request& request, ClassRecord const& cls, WorkerInfo info, EnvId env) {
   ConcAddr const mgr{env, env_mgr_id};
   if (!open_call(request, mgr, default_limit_ns)) return;
@@ -223,8 +230,7 @@ void send_create(Request& request, ClassRecord const& cls, WorkerInfo info, EnvI
 }
 
 void deliver_create(std::unique_ptr<Request> request) noexcept {
-  WorkerInfo info;
-  request->method->describe_new(*request, info);
+  WorkerInfo info = request->method->describe_new(*request);
   auto const& cls = *request->method->constructs;
   begin_worker(*request.release(), cls, std::move(info));
 }
