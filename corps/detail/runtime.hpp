@@ -49,9 +49,16 @@ void overflow(Request& request, Cell* cell, ConcAddr to) noexcept;
 /// The same for a request that wants no answer. On a plain thread waits for room. Null: it was taken over.
 Request* no_room(Request& tell, std::int64_t limit_ns) noexcept;
 
-/// The cell at the place that the id names; null if there never was one. It may be another Worker's by now: the
-/// mailbox and `arrive` compare the id.
+/// The cell of the Worker, or port, with this id; null if it has ended, or never was.
 Cell* find(ConcId id) noexcept;
+
+/// The same, for whoever may know the cell: `known` is null, or the cell it had. That may be the next one's by now, whose room is
+/// not for what was meant for another. It may become so afterwards too: whoever takes an envelope out of a mailbox compares
+/// its target as well.
+inline Cell* home_of(ConcId id, Cell* known) noexcept {
+  if (known == nullptr) return find(id);
+  return known->id.load(std::memory_order_relaxed) == id ? known : nullptr;
+}
 
 /// Begins a new Worker of this Env with the request that constructs it, and takes that over. `fixed` is none, or an id
 /// that means the same in every Env. The request ends with Overloaded when the Env holds `slots_max` Workers, with Refused

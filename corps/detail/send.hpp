@@ -23,10 +23,7 @@ inline std::int64_t deadline_after(std::int64_t now, std::int64_t limit_ns) {
 
 /// Delivers a request in this Env, parks it for want of room, or ends it. Takes it over.
 inline void deliver(Request& request, Cell* cell, ConcAddr to) noexcept {
-  if (cell == nullptr) cell = find(to.conc);
-  // In the mailbox of the next one at its place it would wait for that one's turn: for ever, if that is the caller.
-  if (cell != nullptr && cell->id.load(std::memory_order_relaxed) != to.conc) [[unlikely]]
-    cell = nullptr;
+  cell = home_of(to.conc, cell);
   if (cell != nullptr && cell->push_request(&request) == Pushed::ok) [[likely]]
     return;
   overflow(request, cell, to);
@@ -108,7 +105,7 @@ inline Request* send_one_way(std::unique_ptr<Request> request, ConcAddr to, Cell
     route(std::move(request), to.env);
     return nullptr;
   }
-  if (cell == nullptr) cell = find(to.conc);
+  cell = home_of(to.conc, cell);
   auto* const left = request.release();
   if (cell != nullptr && cell->push_request<false>(left) == Pushed::ok) [[likely]]
     return nullptr;

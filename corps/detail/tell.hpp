@@ -84,7 +84,7 @@ inline bool sends_context(Cell const* caller) noexcept {
 inline Request* send_small(std::unique_ptr<SmallTell> tell, ConcId to, Cell* cell, Cell const* caller) {
   if (caller != nullptr) tell->caller_id = caller->id.load(std::memory_order_relaxed);
   tell->target = to;
-  if (cell == nullptr) cell = find(to);
+  cell = home_of(to, cell);
   auto* const left = tell.release();
   if (cell != nullptr && cell->push_request<false>(left) == Pushed::ok) [[likely]]
     return nullptr;

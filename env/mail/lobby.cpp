@@ -240,7 +240,7 @@ bool admit_or_go_idle(Cell& cell) noexcept {
 }
 
 bool withdraw(Request& request) noexcept {
-  auto* const cell = detail::find(request.sent_to.conc);
+  auto* const cell = slab().place_of(request.sent_to.conc);  // not find: the Worker may have ended just as it came in
   if (cell == nullptr) return false;
   auto& table = table_of(*cell);
   std::lock_guard const lock{table.mutex};

@@ -84,7 +84,7 @@ Request* wait_for_room(Request& tell, std::int64_t limit_ns) {
 void refuse_tell(Request& tell) noexcept {
   std::unique_ptr<Request> const refused{&tell};
   auto* const cell = find(tell.target);
-  bool const gone = cell == nullptr || cell->is_closed() || cell->id.load(std::memory_order_relaxed) != tell.target;
+  bool const gone = cell == nullptr || cell->is_closed();
   mail::dead_letter(gone ? mail::DeadLetter::no_worker : mail::DeadLetter::no_room, tell);
 }
 

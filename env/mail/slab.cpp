@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "corps/detail/runtime.hpp"
 #include "corps/error.hpp"
 
 namespace corps::mail {
@@ -50,7 +51,7 @@ void Slab::release(Cell& cell) noexcept {
   if (uses_[slot] + 1 < detail::uses_max) free_.push_back(slot);  // else the slot is retired: its ids are used up
 }
 
-Cell* Slab::find(ConcId id) const noexcept {
+Cell* Slab::place_of(ConcId id) const noexcept {
   auto const slot = detail::split(id).slot;
   if (slot >= slots_made_.load(std::memory_order_acquire)) return nullptr;
   return &cell_at(slot);
@@ -65,6 +66,9 @@ Slab& slab() {
 
 namespace corps::detail {
 
-Cell* find(ConcId id) noexcept { return id == ConcId::none ? nullptr : mail::slab().find(id); }
+Cell* find(ConcId id) noexcept {
+  auto* const cell = id == ConcId::none ? nullptr : mail::slab().place_of(id);
+  return cell == nullptr ? nullptr : home_of(id, cell);
+}
 
 }  // namespace corps::detail

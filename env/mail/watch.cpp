@@ -45,8 +45,9 @@ void end_watch(Reply<Ending>& reply, Ending ended) noexcept {
 }
 
 bool is_there(ConcId id) noexcept {
-  auto const* const cell = detail::find(id);
-  return cell != nullptr && cell->id.load(std::memory_order_acquire) == id && !cell->is_closed() && !cell->is_port();
+  auto* const cell = detail::find(id);
+  if (cell == nullptr || cell->is_closed() || cell->is_port()) return false;
+  return detail::home_of(id, cell) != nullptr;  // last: it may have been the mailbox of the next one that was open
 }
 
 void begin_watch(ConcId id, Watch watch) {

@@ -89,7 +89,7 @@ void end_open_call(Cell& cell, Request& request) noexcept {
 /// Closes a mailbox and ends what is in it, and forgets the open calls.
 void close_mailbox(Cell& cell) noexcept {
   while (cell.open != nullptr) end_open_call(cell, *cell.open);  // first: once the mailbox is closed, whoever answers frees them
-  detail::MailboxHead const head{cell.inbox.exchange(detail::MailboxHead::closed().word(), std::memory_order_acq_rel)};
+  detail::MailboxHead const head{cell.inbox.exchange(detail::MailboxHead::closed().word(), std::memory_order_seq_cst)};
   end_left_over(cell, cell.controls.take_all());
   end_left_over(cell, cell.answers.take_all());
   end_left_over(cell, cell.requests.take_all());

@@ -5,9 +5,10 @@
 #include <thread>
 #include <utility>
 
-#include "corps/detail/runtime.hpp"
+#include "corps/detail/conc_id.hpp"
 #include "env/mail/internal/dead_letters.hpp"
 #include "env/mail/internal/lobby.hpp"
+#include "env/mail/internal/slab.hpp"
 #include "test/unit/runtime_kit.hpp"
 
 namespace overflow_test {
@@ -98,13 +99,14 @@ class Sender : public corps::Conc {
 
 std::uint64_t dead(DeadLetter kind) { return corps::mail::dead_letters()[static_cast<std::size_t>(kind)]; }
 
-std::size_t parked(corps::ConcAddr at) { return corps::mail::parked_at(*corps::detail::find(at.conc)); }
+std::size_t parked(corps::ConcAddr at) { return corps::mail::parked_at(*corps::mail::slab().place_of(at.conc)); }
 
-/// A Box of class C that is held up.
+/// A Box that is held up.
 template <class C = Box>
 class Held {
  public:
-  Held() : name(corps::create<C>(corps::here()).get()), holding_(name.template call<&Box::hold>(handle(events_))) {
+  Held() : Held(corps::create<C>(corps::here()).get()) {}
+  explicit Held(corps::Name<C> box) : name(box), holding_(name.template call<&Box::hold>(handle(events_))) {
     REQUIRE(events_.entered.wait());
   }
   void let_go() {
@@ -402,6 +404,70 @@ TEST_CASE("a call that has come too late is a dead letter") {
   CHECK(box.call<&Box::note>(0, 1).get() == 1);  // its answer comes after the late one
   CHECK(dead(DeadLetter::late_answer) == late + 1);
   CHECK(dead(DeadLetter::too_old) == old + 1);
+}
+
+corps::Name<Box> ended_box() {
+  auto box = corps::create<Box>(corps::here()).get();
+  corps::exit(box).get();
+  return box;
+}
+
+/// A new Worker where that one lived.
+template <class C>
+corps::Name<C> next_at_place_of(corps::Name<Box> const& ended) {
+  auto const place = corps::detail::split(ended.address().conc).slot;
+  auto const until = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    auto next = corps::create<C>(corps::here()).get();
+    if (corps::detail::split(next.address().conc).slot == place) return next;
+    REQUIRE(std::chrono::steady_clock::now() < until);
+  }
+}
+
+TEST_CASE("what is sent to an ended Worker is lost at once, and takes no room of the next one at its place") {
+  Running corps({"limits.mailbox=4"});
+  auto const ended = ended_box();
+  Held<> box{next_at_place_of<Box>(ended)};
+  auto sender = corps::create<Sender>(corps::here()).get();
+  auto const lost = dead(DeadLetter::no_worker);
+  auto const refused = dead(DeadLetter::no_room);
+  for (auto const& stale : {ended, corps::Name<Box>{ended.address()}}) {  // with the hint of the Name, and without
+    CHECK(sender.call<&Sender::tell_carelessly>(stale, 10).get() == 10);
+    for (int i = 0; i < 10; ++i) stale.tell<&Box::note>(0, i);  // a plain thread would wait for room
+    for (int i = 0; i < 10; ++i) stale.within(1h).tell<&Box::note>(0, i);
+    CHECK(sender.call<&Sender::tell_within>(stale, 10'000).get() == "WorkerLost, not run");
+    CHECK(error_of(stale.call<&Box::note>(0, 0)).code == Errc::worker_lost);
+  }
+  CHECK(dead(DeadLetter::no_worker) == lost + 60);
+  std::vector<corps::Future<int>> calls;
+  for (int i = 0; i < 4; ++i) calls.push_back(box.name.call<&Box::note>(1, i));
+  CHECK(parked(box.name.address()) == 0);
+  calls.push_back(box.name.call<&Box::note>(1, 4));
+  CHECK(parked(box.name.address()) == 1);
+  for (auto const& stale : {ended, corps::Name<Box>{ended.address()}}) {  // and does not wait for what is not there for it
+    CHECK(sender.call<&Sender::tell_within>(stale, 10'000).get() == "WorkerLost, not run");
+    stale.tell<&Box::note>(0, 0);
+  }
+  CHECK(parked(box.name.address()) == 1);
+  CHECK(dead(DeadLetter::no_worker) == lost + 62);
+  CHECK(dead(DeadLetter::no_room) == refused);
+  CHECK(box.release().size() == 5);
+  for (auto& call : calls) CHECK(call.get() > 0);
+}
+
+TEST_CASE("what is sent to an ended Worker drops nothing of the next one at its place") {
+  Running corps;
+  auto const ended = ended_box();
+  Held<Dropper> box{next_at_place_of<Dropper>(ended)};
+  std::vector<corps::Future<int>> calls;
+  for (int i = 0; i < 3; ++i) calls.push_back(box.name.call<&Box::note>(1, i));
+  auto sender = corps::create<Sender>(corps::here()).get();
+  CHECK(sender.call<&Sender::tell_carelessly>(ended, 10).get() == 10);
+  CHECK(sender.call<&Sender::tell_within>(ended, 10'000).get() == "WorkerLost, not run");
+  ended.tell<&Box::note>(0, 0);
+  box.let_go();
+  for (auto& call : calls) CHECK(call.get() > 0);
+  CHECK(box.notes().size() == 3);
 }
 
 TEST_CASE("a flood of tells: what was accepted has run, the rest was refused and counted") {

@@ -324,14 +324,14 @@ TEST_CASE("a place in the slab never gives the same id twice, and an id leads to
   auto& slab = corps::mail::slab();
   auto& cell = slab.allocate(corps::ConcId::none);
   auto const id = cell.id.load();
-  CHECK(slab.find(id) == &cell);
+  CHECK(slab.place_of(id) == &cell);
   slab.release(cell);
   CHECK(cell.id.load() == corps::ConcId::none);
-  CHECK(slab.find(id) == &cell);  // memory of a cell always is a cell
+  CHECK(slab.place_of(id) == &cell);  // memory of a cell always is a cell
   auto& again = slab.allocate(corps::ConcId::none);
   CHECK(again.id.load() != id);
   slab.release(again);
-  CHECK(slab.find(corps::ConcId{0x00ff'ffff}) == nullptr);
+  CHECK(slab.place_of(corps::ConcId{0x00ff'ffff}) == nullptr);
 }
 
 struct Letter final : corps::detail::Envelope {

@@ -4,8 +4,9 @@
 #include <utility>
 #include <vector>
 
-#include "corps/detail/runtime.hpp"
+#include "corps/detail/conc_id.hpp"
 #include "env/mail/internal/lobby.hpp"
+#include "env/mail/internal/slab.hpp"
 #include "test/unit/runtime_kit.hpp"
 #include "test/unit/twin_kit.hpp"
 
@@ -29,6 +30,13 @@ class Box : public corps::Conc {
     co_return note(from, number);
   }
   std::vector<std::pair<int, int>> noted;
+};
+
+/// Has room for all that its senders send, and not for one more.
+class Exact : public Box {
+ public:
+  static constexpr auto corps_overflow = corps::Overflow::refuse;
+  static constexpr std::uint32_t corps_mailbox = senders * requests;
 };
 
 class Sender : public corps::Conc {
@@ -61,7 +69,7 @@ class Sender : public corps::Conc {
   }
 };
 
-std::size_t parked(corps::ConcAddr at) { return corps::mail::parked_at(*corps::detail::find(at.conc)); }
+std::size_t parked(corps::ConcAddr at) { return corps::mail::parked_at(*corps::mail::slab().place_of(at.conc)); }
 
 /// Of each sender, what came is in the order sent.
 bool in_order(std::vector<std::pair<int, int>> const& noted) {
@@ -114,6 +122,38 @@ TEST_CASE("deadlines, and the ends of senders and targets, leave nothing parked"
     twin.settle();
     CHECK(parked(box.address()) == 0);
     if (!target_ends) CHECK(in_order(box.get<&Box::noted>().get()));
+  });
+}
+
+TEST_CASE("what is sent to an ended Worker takes no room of the next one at its place") {
+  for_seeds(30, {.settings = {}, .turn_takes_max = 10us}, [](Twin& twin) {
+    auto const place = [](auto const& name) { return corps::detail::split(name.address().conc).slot; };
+    std::vector<corps::Name<Sender>> names;
+    for (int s = 0; s < 2 * senders; ++s) names.push_back(corps::create<Sender>(corps::here()).get());
+    auto ended = corps::create<Box>(corps::here()).get();
+    corps::exit(ended).get();
+    twin.settle();
+    auto box = corps::create<Exact>(corps::here()).get();
+    CHECK(place(box) == place(ended));
+    std::vector<corps::Future<int>> lost;
+    std::vector<corps::Future<int>> served;
+    for (int s = 0; s < senders; ++s) {
+      auto const send = [&](corps::Name<Box> to, corps::Name<Sender> by) {
+        return by.call<&Sender::send>(to, s, twin.random(1U << 24U), 60'000);
+      };
+      lost.push_back(send(ended, names[static_cast<std::size_t>(2 * s)]));
+      served.push_back(send(box, names[static_cast<std::size_t>(2 * s + 1)]));
+    }
+    twin.thread("teller", [&] {
+      for (int i = 0; i < requests; ++i) ended.tell<&Box::note>(by_thread, i);
+    });
+    for (auto& each : lost) CHECK(each.get() == 0);
+    for (auto& each : served) (void)each.get();
+    twin.join();
+    auto const noted = box.get<&Box::noted>().get();
+    CHECK(noted.size() == senders * requests);
+    CHECK(in_order(noted));
+    CHECK(parked(box.address()) == 0);
   });
 }
 

@@ -9,6 +9,7 @@
 #include "corps/detail/runtime.hpp"
 #include "env/mail/internal/deadline_clock.hpp"
 #include "env/mail/internal/lobby.hpp"
+#include "env/mail/internal/slab.hpp"
 #include "env/mail/internal/watchers.hpp"
 #include "test/unit/runtime_kit.hpp"
 #include "test/unit/twin_kit.hpp"
@@ -345,7 +346,7 @@ void run_program(Twin& twin) {
   for (auto& each : done) each.get();
   twin.join();
   twin.advance(20ms);
-  for (auto const& node : ledger.nodes) CHECK(corps::mail::parked_at(*corps::detail::find(node.address().conc)) == 0);
+  for (auto const& node : ledger.nodes) CHECK(corps::mail::parked_at(*corps::mail::slab().place_of(node.address().conc)) == 0);
   for (auto const& node : ledger.nodes) corps::exit(node);
   for (auto const& driver : drivers) corps::exit(driver).get();
   for (auto& each : endings) (void)each.get();

@@ -27,8 +27,8 @@ class Slab {
   detail::Cell& allocate(ConcId fixed);
   /// Takes a cell back whose mailbox is closed and whose object is gone.
   void release(detail::Cell& cell) noexcept;
-  /// The cell at the place that the id names; null if there is none yet.
-  detail::Cell* find(ConcId id) const noexcept;
+  /// The cell at the place that the id names, whoever lives there; null if there is none yet.
+  detail::Cell* place_of(ConcId id) const noexcept;
   /// Every cell there ever was, for whoever looks for Workers.
   template <class F>
   void for_each(F&& visit) const {
