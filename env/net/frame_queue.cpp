@@ -4,58 +4,174 @@
 #include <iterator>
 #include <utility>
 
+#include "env/net/internal/block_pool.hpp"
+
 namespace corps::net {
 
-void FrameQueue::push(FrameKind kind, std::uint16_t number, detail::ByteBuffer frame) {
-  auto const header = frame_header(kind, frame.size() - header_bytes, number);
-  std::ranges::copy(header, frame.data());
-  bytes_ += frame.size();
-  frames_.push_back(std::move(frame));
+namespace {
+
+constexpr std::size_t packed_bytes_max = std::size_t{8} << 10;  // of a frame; larger ones are not copied
+constexpr std::size_t first_block_bytes = std::size_t{1} << 10;
+constexpr std::size_t next_block_bytes = std::size_t{8} << 10;
+
+void free_block(detail::ByteBuffer block) noexcept {
+  if (block.capacity() == BlockPool::block_bytes) BlockPool::of_process().give_back(std::move(block));
 }
 
-std::size_t FrameQueue::offer(std::span<Piece> pieces) const noexcept {
-  auto const count = std::min(pieces.size(), frames_.size() - sent_);
-  for (std::size_t i = 0; i < count; ++i) pieces[i] = frames_[sent_ + i].view();
-  if (count != 0) pieces[0] = pieces[0].subspan(partial_);
+}  // namespace
+
+FrameQueue::~FrameQueue() { clear(); }
+
+// --- what is put in ------------------------------------------------------------------------------------------------
+
+void FrameQueue::push(FrameKind kind, std::uint16_t number, detail::ByteBuffer& frame) {
+  auto const header = frame_header(kind, frame.size() - header_bytes, number);
+  std::ranges::copy(header, frame.data());
+  auto const size = frame.size();
+  if (size > packed_bytes_max) {
+    blocks_.push_back({std::move(frame)});
+  } else {
+    if (blocks_.empty() || blocks_.back().bytes.capacity() - blocks_.back().bytes.size() < size) add_block(size);
+    blocks_.back().bytes.append(frame.data(), size);
+  }
+  ++blocks_.back().frames;
+  ++count_;
+  bytes_ += size;
+}
+
+// The more there is, the larger the next block: idle links stay small.
+void FrameQueue::add_block(std::size_t needed) {
+  Block block;
+  if (bytes_ > next_block_bytes) {
+    block.bytes = BlockPool::of_process().take();
+  } else {
+    block.bytes.reserve(std::max(needed, bytes_ == 0 ? first_block_bytes : next_block_bytes));
+  }
+  blocks_.push_back(std::move(block));
+}
+
+// --- where a frame is ----------------------------------------------------------------------------------------------
+
+std::size_t FrameQueue::frame_size(Place const& place) const noexcept {
+  return header_bytes + get_number<std::uint32_t>(blocks_[place.block].bytes.data() + place.at);
+}
+
+bool FrameQueue::at_end(Place const& place) const noexcept {
+  return place.block < blocks_.size() && place.at == blocks_[place.block].bytes.size();
+}
+
+/// To the frame after it, or to where that one will be.
+void FrameQueue::pass(Place& place) const noexcept {
+  place.at += frame_size(place);
+  ++place.frame;
+  if (at_end(place) && place.block + 1 < blocks_.size()) place = {place.block + 1, 0, 0};
+}
+
+// --- what is sent --------------------------------------------------------------------------------------------------
+
+std::size_t FrameQueue::offer(std::span<Piece> pieces, std::size_t& frames) const noexcept {
+  auto from = next_;
+  if (at_end(from)) from = {from.block + 1, 0, 0};
+  std::size_t count = 0;
+  frames = 0;
+  for (auto at = from.at + partial_; from.block < blocks_.size() && count < pieces.size();
+       from = {from.block + 1, 0, 0}, at = 0) {
+    auto const& block = blocks_[from.block];
+    pieces[count++] = block.bytes.view().subspan(at);
+    frames += block.frames - from.frame;
+  }
   return count;
 }
 
+Piece FrameQueue::offer_begun() const noexcept {
+  return blocks_[next_.block].bytes.view().subspan(next_.at + partial_, frame_size(next_) - partial_);
+}
+
 void FrameQueue::taken(std::size_t bytes) noexcept {
-  for (partial_ += bytes; sent_ < frames_.size() && partial_ >= frames_[sent_].size(); ++sent_) {
-    partial_ -= frames_[sent_].size();
-    sent_bytes_ += frames_[sent_].size();
+  for (partial_ += bytes; partial_ != 0; ++sent_) {
+    if (at_end(next_)) next_ = {next_.block + 1, 0, 0};
+    auto const size = frame_size(next_);
+    if (partial_ < size) return;
+    partial_ -= size;
+    sent_bytes_ += size;
+    pass(next_);
   }
 }
 
 void FrameQueue::give_back() noexcept {
-  if (--leases_ == 0) dying_.clear();
+  if (--leases_ != 0) return;
+  for (auto& block : dying_) free_block(std::move(block.bytes));
+  dying_.clear();
+  drop_sparse_block();
 }
+
+void FrameQueue::rewind() noexcept {
+  next_ = first_;
+  sent_ = sent_bytes_ = partial_ = 0;
+}
+
+// --- what is freed -------------------------------------------------------------------------------------------------
 
 void FrameQueue::release(std::size_t count) noexcept {
   for (; count != 0; --count) {
-    auto& frame = frames_.front();
-    bytes_ -= frame.size();
-    if (sent_ != 0) {
+    if (at_end(first_)) drop_first_block();
+    auto const size = frame_size(first_);
+    bool const was_sent = sent_ != 0;
+    bytes_ -= size;
+    --count_;
+    pass(first_);
+    if (was_sent) {
       --sent_;
-      sent_bytes_ -= frame.size();
+      sent_bytes_ -= size;
     } else {
       partial_ = 0;
+      next_ = first_;
     }
-    if (leases_ != 0) dying_.push_back(std::move(frame));
-    frames_.pop_front();
+    while (first_.block != 0) drop_first_block();
+  }
+  drop_sparse_block();
+}
+
+void FrameQueue::drop_first_block() noexcept {
+  auto const drop = [](Place& place) {
+    if (place.block == 0) {
+      place = {};
+    } else {
+      --place.block;
+    }
+  };
+  drop(first_);
+  drop(next_);
+  if (leases_ != 0) {
+    dying_.push_back(std::move(blocks_.front()));
+  } else {
+    free_block(std::move(blocks_.front().bytes));
+  }
+  blocks_.pop_front();
+}
+
+/// The last block has no frame any more: a small one is filled again from its beginning.
+void FrameQueue::drop_sparse_block() noexcept {
+  if (count_ != 0 || leases_ != 0 || blocks_.empty()) return;
+  auto& last = blocks_.back();
+  if (last.bytes.capacity() > next_block_bytes) return drop_first_block();
+  last.bytes.clear();
+  last.frames = 0;
+  first_ = next_ = {};
+}
+
+void FrameQueue::number_from(std::uint16_t number) noexcept {
+  auto place = first_;
+  if (at_end(place)) place = {place.block + 1, 0, 0};
+  for (auto left = count_; left != 0; --left, pass(place)) {
+    put_number(blocks_[place.block].bytes.data() + place.at + number_at, number++);
   }
 }
 
-void FrameQueue::rewind() noexcept { sent_ = sent_bytes_ = partial_ = 0; }
-
-void FrameQueue::number_from(std::uint16_t number) noexcept {
-  for (auto& frame : frames_) put_number(frame.data() + number_at, number++);
-}
-
 void FrameQueue::clear() noexcept {
-  if (leases_ != 0) std::ranges::move(frames_, std::back_inserter(dying_));
-  frames_.clear();
-  bytes_ = 0;
+  first_ = {};
+  while (!blocks_.empty()) drop_first_block();
+  count_ = bytes_ = 0;
   rewind();
 }
 

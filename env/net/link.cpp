@@ -11,6 +11,7 @@
 #include "corps/detail/send.hpp"
 #include "corps/pack.hpp"
 #include "env/host/internal/log.hpp"
+#include "env/net/internal/frame_draft.hpp"
 #include "env/net/internal/lost.hpp"
 
 namespace corps::net {
@@ -87,9 +88,9 @@ ErrorInfo packing_failed(std::string_view what) noexcept {
 bool Link::send(std::unique_ptr<Request> request) noexcept {
   bool const one_way = request->caller == nullptr && request->origin == nullptr;
   auto const number = one_way ? no_answer_wanted : 1 + last_number_.fetch_add(1, std::memory_order_relaxed);
-  auto frame = frame_with_room();
+  FrameDraft frame;
   try {
-    Packer out{frame, limits_.message_bytes_max};
+    Packer out{frame.bytes(), limits_.message_bytes_max};
     pack_request(out, *request, number);
   } catch (...) {
     request.release()->bounce(packing_failed("the arguments cannot be packed"));
@@ -113,7 +114,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
       request.release()->bounce(link_full(env_, kept));
       return false;
     }
-    auto const frame_number = session_.push(FrameKind::request, std::move(frame));
+    auto const frame_number = session_.push(FrameKind::request, frame.bytes());
     bool const leaves = session_.is_open();
     session_lock.unlock();
     if (number != no_answer_wanted) {
@@ -130,9 +131,9 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
 }
 
 bool Link::send_control(std::span<std::byte const> bytes) {
-  auto frame = frame_with_room();
-  frame.append(bytes.data(), bytes.size());
-  return reply(FrameKind::control, std::move(frame));
+  FrameDraft frame;
+  frame.bytes().append(bytes.data(), bytes.size());
+  return reply(FrameKind::control, frame.bytes());
 }
 
 std::unique_ptr<Request> Link::take_open(std::uint64_t number) {
@@ -213,9 +214,9 @@ void Link::on_request(std::span<std::byte const> payload) {
 
 void Link::answer(std::unique_ptr<Request> request) noexcept {
   if (request->error != nullptr) return answer_with_error(request->origin_call, *request->error);
-  auto frame = frame_with_room();
+  FrameDraft frame;
   try {
-    Packer out{frame, limits_.message_bytes_max};
+    Packer out{frame.bytes(), limits_.message_bytes_max};
     out(request->origin_call);
     request->pack_result(out);
   } catch (...) {
@@ -223,20 +224,20 @@ void Link::answer(std::unique_ptr<Request> request) noexcept {
     info.ran = Ran::yes;
     return answer_with_error(request->origin_call, info);
   }
-  reply(FrameKind::answer, std::move(frame));
+  reply(FrameKind::answer, frame.bytes());
 }
 
 void Link::answer_with_error(std::uint64_t call, ErrorInfo error) noexcept {
   if (call == no_answer_wanted)
     return host::log(host::Level::warn, fmt::format("a request of env {} that wants no answer failed: {}", env_, error.text));
   shorten(error, std::min(error_text_bytes_max, limits_.message_bytes_max / 4));
-  auto frame = frame_with_room();
-  Packer out{frame};
+  FrameDraft frame;
+  Packer out{frame.bytes()};
   out(call, error);
-  reply(FrameKind::error, std::move(frame));
+  reply(FrameKind::error, frame.bytes());
 }
 
-bool Link::reply(FrameKind kind, ByteBuffer frame) noexcept {
+bool Link::reply(FrameKind kind, ByteBuffer& frame) noexcept {
   std::shared_ptr<Carrier> carrier;
   std::size_t kept = 0;
   {
@@ -246,7 +247,7 @@ bool Link::reply(FrameKind kind, ByteBuffer frame) noexcept {
     std::lock_guard const session_lock{session_mutex_};
     kept = session_.kept_bytes();
     if (kept == 0 || kept + frame.size() <= limits_.kept_bytes_max) {
-      session_.push(kind, std::move(frame));
+      session_.push(kind, frame);
       kept = 0;
     }
   }

@@ -1,14 +1,15 @@
 #include "env/net/internal/session.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
+
+#include "env/net/internal/frame_draft.hpp"
 
 namespace corps::net {
 
-std::uint64_t Session::push(FrameKind kind, detail::ByteBuffer frame) {
+std::uint64_t Session::push(FrameKind kind, detail::ByteBuffer& frame) {
   auto const number = acked_ + frames_.count() + 1;
-  frames_.push(kind, static_cast<std::uint16_t>(number), std::move(frame));
+  frames_.push(kind, static_cast<std::uint16_t>(number), frame);
   return number;
 }
 
@@ -27,7 +28,8 @@ void Session::detach() noexcept {
 // --- what the carrier takes ----------------------------------------------------------------------------------------
 
 void Session::put_own_frame() {
-  auto frame = frame_with_room();
+  FrameDraft draft;
+  auto& frame = draft.bytes();
   if (state_ == State::greeting && !greeted_) {
     greeted_ = true;
     auto* const payload = frame.extend(resume_bytes);
@@ -35,14 +37,14 @@ void Session::put_own_frame() {
     put_number(payload + 8, peer_id_);
     put_number(payload + 16, received_);
     put_number(payload + 24, static_cast<std::uint64_t>(settings_.credit_bytes));
-    own_.push(FrameKind::resume, 0, std::move(frame));
+    own_.push(FrameKind::resume, 0, frame);
   } else if (state_ == State::open &&
              (acknowledge_wanted_ ||
               (received_ - acknowledged_ >= settings_.acknowledge_along_after_frames && frames_.count() > frames_.sent()))) {
     auto* const payload = frame.extend(acknowledge_bytes);
     put_number(payload, received_);
     put_number(payload + 8, static_cast<std::uint64_t>(settings_.credit_bytes));
-    own_.push(FrameKind::acknowledge, 0, std::move(frame));
+    own_.push(FrameKind::acknowledge, 0, frame);
   } else {
     return;
   }
@@ -54,19 +56,26 @@ void Session::put_own_frame() {
 std::size_t Session::offer(std::span<Piece> pieces) noexcept {
   if (state_ == State::down) return 0;
   if (own_.count() == 0) put_own_frame();
-  bool const in_frame = state_ == State::open && frames_.in_frame();
-  std::array<Piece, 1> own;
-  auto const own_count = own_.offer(own);
-  auto const count = state_ == State::open ? frames_.offer(pieces.subspan(own_count)) : 0;
-  if (own_count + count == 0) return 0;
-  offered_rest_ = in_frame ? pieces[own_count].size() : 0;
-  offered_own_ = own_count == 0 ? 0 : own[0].size();
-  if (own_count != 0) pieces[0] = own[0];
-  if (own_count != 0 && in_frame) std::swap(pieces[0], pieces[1]);  // a frame that was begun is ended first
-  if (count != 0) offered_ = std::max(offered_, acked_ + frames_.sent() + count);
+  std::size_t count = 0;
+  std::size_t frames = 0;
+  bool const open = state_ == State::open;
+  if (open && frames_.in_frame() && own_.count() != 0) {
+    pieces[count++] = frames_.offer_begun();  // a frame that was begun is ended first
+    offered_rest_ = pieces[0].size();
+    frames = 1;
+  }
+  std::size_t own = 0;
+  if (own_.count() != 0) {
+    own_.offer(pieces.subspan(count), own);
+    offered_own_ = pieces[count++].size();
+  }
+  if (open && offered_rest_ == 0) count += frames_.offer(pieces.subspan(count), frames);
+  if (count == 0) return 0;
+  offered_before_ = offered_;
+  if (frames != 0) offered_ = std::max(offered_, acked_ + frames_.sent() + frames);
   own_.hold();
   frames_.hold();
-  return own_count + count;
+  return count;
 }
 
 void Session::taken(std::size_t bytes) noexcept {
@@ -79,6 +88,8 @@ void Session::taken(std::size_t bytes) noexcept {
   give_back();
   own_.release_sent();
   release_acked();
+  // What was offered and not taken, the peer cannot have got.
+  offered_ = std::max(offered_before_, acked_ + frames_.sent() + (frames_.in_frame() ? 1 : 0));
 }
 
 void Session::give_back() noexcept {
@@ -135,7 +146,7 @@ Session::Step Session::take_resume(std::span<std::byte const> payload) {
 }
 
 void Session::forget_numbers() noexcept {
-  acked_ = peer_received_ = offered_ = received_ = acknowledged_ = 0;
+  acked_ = peer_received_ = offered_ = offered_before_ = received_ = acknowledged_ = 0;
   unacknowledged_bytes_ = 0;
 }
 

@@ -67,7 +67,7 @@ class Connection final : public Outbox {
     frame.append(body.data(), body.size());
     {
       std::lock_guard const lock(mutex_);
-      queue_.push(kind, 0, std::move(frame));
+      queue_.push(kind, 0, frame);
     }
     if (when == Flush::now) carrier_->flush();
     return carrier_->is_open() ? SendResult::sent : SendResult::closed;
@@ -83,7 +83,8 @@ class Connection final : public Outbox {
 
   std::size_t offer(Carrier&, std::span<Piece> pieces) noexcept override {
     std::lock_guard const lock(mutex_);
-    auto const count = queue_.offer(pieces);
+    std::size_t frames = 0;
+    auto const count = queue_.offer(pieces, frames);
     if (count != 0) queue_.hold();
     return count;
   }

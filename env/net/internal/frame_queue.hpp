@@ -18,15 +18,25 @@ inline detail::ByteBuffer frame_with_room() {
   return frame;
 }
 
-/// Frames that wait to be sent, and those that were and are kept, in order. A carrier reads them where they lie.
-/// Threads: one at a time, but what was offered may be read meanwhile.
+/// Frames that wait to be sent, and those that were and are kept, in order. A carrier reads them where they lie: small ones one
+/// behind the other in blocks, so that many of them are one piece.
+/// Threads: one at a time, but what was offered may be read meanwhile. Limits: holds at most 64 KiB and a half of bytes() more
+/// than these; a queue without frames holds 8 KiB at most.
 class FrameQueue {
  public:
-  /// `frame` begins with room for its header. `number` goes into it.
-  void push(FrameKind kind, std::uint16_t number, detail::ByteBuffer frame);
+  FrameQueue() = default;
+  ~FrameQueue();
+  FrameQueue(FrameQueue const&) = delete;
+  FrameQueue& operator=(FrameQueue const&) = delete;
 
-  /// What is to be sent next.
-  std::size_t offer(std::span<Piece> pieces) const noexcept;
+  /// `frame` begins with room for its header. `number` goes into it. A small frame is copied, and the buffer stays with its
+  /// maker for the next one; a large one is taken over.
+  void push(FrameKind kind, std::uint16_t number, detail::ByteBuffer& frame);
+
+  /// What is to be sent next. `frames`: how many it is, one that was begun counts too.
+  std::size_t offer(std::span<Piece> pieces, std::size_t& frames) const noexcept;
+  /// Only the rest of the frame that was begun: in_frame(). One piece.
+  Piece offer_begun() const noexcept;
   /// Somebody reads what was offered: until give_back(), none of it is freed.
   void hold() noexcept { ++leases_; }
   void give_back() noexcept;
@@ -43,7 +53,7 @@ class FrameQueue {
   void number_from(std::uint16_t number) noexcept;
   void clear() noexcept;
 
-  std::size_t count() const noexcept { return frames_.size(); }
+  std::size_t count() const noexcept { return count_; }
   /// Frames that were sent to their end since the last rewind, and are kept.
   std::size_t sent() const noexcept { return sent_; }
   /// The next frame was sent in part.
@@ -54,13 +64,35 @@ class FrameQueue {
   std::size_t unsent_bytes() const noexcept { return bytes_ - sent_bytes_ - partial_; }
 
  private:
-  std::deque<detail::ByteBuffer> frames_;
+  /// Whole frames, one behind the other. The last block alone grows, and never past its capacity: it may be read meanwhile.
+  struct Block {
+    detail::ByteBuffer bytes;
+    std::size_t frames = 0;
+  };
+  /// Where a frame begins, or will.
+  struct Place {
+    std::size_t block = 0;
+    std::size_t at = 0;
+    std::size_t frame = 0;  // how many are before it in the block
+  };
+
+  void add_block(std::size_t needed);
+  std::size_t frame_size(Place const& place) const noexcept;
+  bool at_end(Place const& place) const noexcept;
+  void pass(Place& place) const noexcept;
+  void drop_first_block() noexcept;
+  void drop_sparse_block() noexcept;
+
+  std::deque<Block> blocks_;
+  Place first_;  // that is kept
+  Place next_;   // that was not sent to its end
+  std::size_t count_ = 0;
   std::size_t sent_ = 0;
   std::size_t sent_bytes_ = 0;  // of these
   std::size_t partial_ = 0;     // bytes of the frame after them
   std::size_t bytes_ = 0;
-  std::size_t leases_ = 0;                 // offers that were not given back
-  std::vector<detail::ByteBuffer> dying_;  // freed when these are
+  std::size_t leases_ = 0;    // offers that were not given back
+  std::vector<Block> dying_;  // freed when these are
 };
 
 }  // namespace corps::net

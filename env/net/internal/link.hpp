@@ -121,7 +121,7 @@ class Link final : public detail::Origin, private Outbox {
   void lose_offered(std::vector<Ended>& ended, std::uint64_t lost);
   void end(std::vector<Ended> requests, std::string const& why) const noexcept;
   void answer_with_error(std::uint64_t call, ErrorInfo error) noexcept;
-  bool reply(FrameKind kind, detail::ByteBuffer frame) noexcept;
+  bool reply(FrameKind kind, detail::ByteBuffer& frame) noexcept;
   std::uint64_t fresh_id() { return host::random_u64(random_) | 1; }
 
   std::size_t offer(Carrier& by, std::span<Piece> pieces) noexcept override;

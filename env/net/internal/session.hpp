@@ -43,13 +43,14 @@ class Session {
 
   // Sending.
 
-  /// Numbers a frame that begins with room for its header, and keeps it until it is acknowledged. Returns its number.
-  std::uint64_t push(FrameKind kind, detail::ByteBuffer frame);
+  /// Numbers a frame that begins with room for its header, and keeps it until it is acknowledged. Returns its number. A small
+  /// one is copied, and the buffer stays with the caller; a large one is taken over.
+  std::uint64_t push(FrameKind kind, detail::ByteBuffer& frame);
   /// Of the frames that are kept.
   std::size_t kept_bytes() const noexcept { return frames_.bytes(); }
   /// What the peer lets us keep without its acknowledgement; unlimited until it has said.
   std::size_t peer_credit_bytes() const noexcept { return peer_credit_; }
-  /// Whether any byte of it was offered to a carrier: the peer may have got it.
+  /// Whether any byte of it was given to a carrier: the peer may have got it.
   bool was_offered(std::uint64_t number) const noexcept { return number <= offered_; }
   /// Both sides have agreed on a session, which has not ended.
   bool is_alive() const noexcept { return peer_id_ != 0; }
@@ -113,8 +114,9 @@ class Session {
   FrameQueue frames_;  // from number acked_ + 1 on
   FrameQueue own_;     // of the session itself: they have no number. At most one
   std::uint64_t acked_ = 0;
-  std::uint64_t peer_received_ = 0;  // as the peer says; acked_ follows when a carrier has given back what it reads
-  std::uint64_t offered_ = 0;        // the highest number of which a byte was offered
+  std::uint64_t peer_received_ = 0;   // as the peer says; acked_ follows when a carrier has given back what it reads
+  std::uint64_t offered_ = 0;         // the highest number of which the peer may have got a byte
+  std::uint64_t offered_before_ = 0;  // the offer under way
   std::size_t peer_credit_ = SIZE_MAX;
   std::size_t offered_rest_ = 0;  // of the offer under way: what was left of a frame, which comes first,
   std::size_t offered_own_ = 0;   // and the bytes of own frames, which come next

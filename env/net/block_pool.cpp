@@ -1,0 +1,31 @@
+#include "env/net/internal/block_pool.hpp"
+
+#include <utility>
+
+namespace corps::net {
+
+BlockPool& BlockPool::of_process() {
+  static auto* const pool = new BlockPool;  // never ends: threads that are left behind at the end of the process may use it
+  return *pool;
+}
+
+detail::ByteBuffer BlockPool::take() {
+  detail::ByteBuffer block;
+  {
+    std::lock_guard const lock{mutex_};
+    if (!blocks_.empty()) {
+      block = std::move(blocks_.back());
+      blocks_.pop_back();
+    }
+  }
+  block.reserve(block_bytes);
+  return block;
+}
+
+void BlockPool::give_back(detail::ByteBuffer block) noexcept {
+  block.clear();
+  std::lock_guard const lock{mutex_};
+  if (blocks_.size() < kept_blocks_max) blocks_.push_back(std::move(block));
+}
+
+}  // namespace corps::net
