@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "corps/detail/local_request.hpp"
 #include "corps/detail/reply.hpp"
 #include "corps/detail/runtime.hpp"
 #include "corps/future.hpp"
@@ -14,12 +15,8 @@ namespace detail {
 
 /// A request that is never sent: a Task that runs beside its Worker's requests.
 template <class R>
-struct Side final : Reply<R> {
-  Side() : Reply<R>(nullptr) {}
-  void invoke(Cell&) override {}
-  void pack_arguments(Packer&) const override {}
-  void pack_result(Packer&) const override {}
-  void unpack_result(Unpacker&) override {}
+struct Side final : LocalRequest<Reply<R>> {
+  Side() : LocalRequest<Reply<R>>(nullptr) {}
 };
 
 }  // namespace detail

@@ -3,16 +3,16 @@
 #include <coroutine>
 #include <cstdint>
 
-#include "corps/detail/envelope.hpp"
+#include "corps/detail/local_request.hpp"
 
 namespace corps::detail {
 
 /// A wait of a Worker for something that is no call: one of several Futures, or room in a stream. It ends with the deadline
 /// of the request that waits, and when that is cancelled. It is never sent and lives in its owner; it can be used again.
 /// Threads: the Worker, or the plain thread, that waits.
-class Pause final : public Request {
+class Pause final : public LocalRequest<> {
  public:
-  Pause() noexcept : Request(nullptr) {}
+  Pause() noexcept : LocalRequest(nullptr) {}
   /// Whoever waits is gone.
   ~Pause() override;
 
@@ -25,12 +25,6 @@ class Pause final : public Request {
   bool waits() const noexcept { return waits_; }
   /// After the wait: why it ended early, or null. Once.
   std::unique_ptr<ErrorInfo> finish() noexcept;
-
-  void invoke(Cell&) override {}
-  void pack_arguments(Packer&) const override {}
-  void pack_result(Packer&) const override {}
-  void unpack_result(Unpacker&) override {}
-  void collect() override {}
 
  private:
   void begin(std::int64_t until_ns);

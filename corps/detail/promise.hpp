@@ -9,6 +9,7 @@
 
 #include "corps/address.hpp"
 #include "corps/detail/combine.hpp"
+#include "corps/detail/local_request.hpp"
 #include "corps/detail/reply.hpp"
 #include "corps/detail/runtime.hpp"
 #include "corps/detail/send.hpp"
@@ -98,12 +99,8 @@ class PromiseState final : public PromiseStateBase {
 
 /// A call of a Worker that a Promise answers.
 template <class T>
-struct Pledge final : Reply<T> {
-  explicit Pledge(MethodRecord const& record) : Reply<T>(&record) {}
-  void invoke(Cell&) override {}
-  void pack_arguments(Packer&) const override {}
-  void pack_result(Packer&) const override {}
-  void unpack_result(Unpacker&) override {}
+struct Pledge final : LocalRequest<Reply<T>> {
+  explicit Pledge(MethodRecord const& record) : LocalRequest<Reply<T>>(&record) {}
 };
 
 /// What a pledge is called where calls have the names of methods.

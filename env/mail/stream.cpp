@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "corps/detail/local_request.hpp"
 #include "corps/detail/runtime.hpp"
 #include "corps/detail/tasks.hpp"
 #include "corps/detail/thrown.hpp"
@@ -13,13 +14,8 @@
 namespace corps::detail {
 
 /// The coroutine of a stream as a Task of its Worker.
-struct ChannelBase::Production final : Request {
-  Production() : Request(nullptr) {}
-  void invoke(Cell&) override {}
-  void pack_arguments(Packer&) const override {}
-  void pack_result(Packer&) const override {}
-  void unpack_result(Unpacker&) override {}
-  void collect() override {}
+struct ChannelBase::Production final : LocalRequest<> {
+  Production() : LocalRequest(nullptr) {}
 };
 
 ChannelBase::ChannelBase() : window_(stream_window) {}

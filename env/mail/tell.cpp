@@ -4,19 +4,15 @@
 #include <memory>
 
 #include "corps/detail/cell.hpp"
+#include "corps/detail/local_request.hpp"
 #include "corps/detail/runtime.hpp"
 
 namespace corps::detail {
 namespace {
 
 /// The request on whose behalf the methods of small tells run, one after the other on a thread.
-struct StandIn final : Request {
-  StandIn() : Request(nullptr) { counted = true; }
-  void invoke(Cell&) override {}
-  void pack_arguments(Packer&) const override {}
-  void pack_result(Packer&) const override {}
-  void unpack_result(Unpacker&) override {}
-  void collect() override {}
+struct StandIn final : LocalRequest<> {
+  StandIn() : LocalRequest(nullptr) { counted = true; }
 };
 /// Those that are not in use, linked by `running_next`: one, unless a method that blocks has others run beneath it.
 constinit thread_local Request* unused = nullptr;

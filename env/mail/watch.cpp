@@ -13,6 +13,7 @@
 #include "corps/detail/runtime.hpp"
 #include "corps/detail/send.hpp"
 #include "corps/pack.hpp"
+#include "env/mail/internal/errand.hpp"
 #include "env/mail/internal/own_wait.hpp"
 #include "env/mail/internal/watchers.hpp"
 #include "env/mail/internal/worker_extra.hpp"
@@ -39,11 +40,6 @@ std::unordered_map<ConcId, std::vector<Watch>> watched;
 std::atomic<std::size_t> watch_count{0};
 std::atomic<std::uint64_t> last_token{0};
 
-void end_watch(Reply<Ending>& reply, Ending ended) noexcept {
-  reply.result.emplace(std::move(ended));
-  reply.finish();
-}
-
 bool is_there(ConcId id) noexcept {
   auto* const cell = detail::find(id);
   if (cell == nullptr || cell->is_closed() || cell->is_port()) return false;
@@ -60,7 +56,7 @@ void begin_watch(ConcId id, Watch watch) {
     }
     watch_count.fetch_sub(1, std::memory_order_relaxed);
   }
-  end_watch(*watch.reply, {EndedHow::before, {}});
+  end_with<Ending>(*watch.reply, {EndedHow::before, {}});
 }
 
 /// Takes the watches of a Worker out that `chosen` says.
@@ -82,16 +78,13 @@ std::vector<Watch> take_watch(ConcId id, EnvId from, std::uint64_t token) {
   return taken;
 }
 
-/// What one Env asks another about one of its Workers.
-struct Errand : Reply<Ending> {
-  Errand(MethodRecord const& record, ConcId of, EnvId by, std::uint64_t number)
-      : Reply(&record), conc(of), from(by), token(number) {}
-  void invoke(Cell&) override {}
-  void pack_arguments(Packer& out) const override { out(static_cast<std::uint64_t>(conc), from, token); }
-  void pack_result(Packer& out) const override { out(*result); }
-  void unpack_result(Unpacker& in) override {
-    result.emplace();
-    in(*result);
+/// A watch on its way to the Worker's Env; or the end of one.
+struct WatchErrand final : Errand<Ending> {
+  WatchErrand(MethodRecord const& record, ConcId of, EnvId by, std::uint64_t number)
+      : Errand(record, of), from(by), token(number) {}
+  void pack_arguments(Packer& out) const override {
+    Errand::pack_arguments(out);
+    out(from, token);
   }
   template <MethodRecord const& record>
   static std::unique_ptr<Request> make(Unpacker& in) {
@@ -99,31 +92,31 @@ struct Errand : Reply<Ending> {
     EnvId from = 0;
     std::uint64_t token = 0;
     in(conc, from, token);
-    return std::make_unique<Errand>(record, ConcId{conc}, from, token);
+    return std::make_unique<WatchErrand>(record, ConcId{conc}, from, token);
   }
-  ConcId conc;
-  EnvId from;
-  std::uint64_t token;
+  EnvId const from;
+  std::uint64_t const token;
 };
 
 extern MethodRecord watch_record;
 extern MethodRecord unwatch_record;
 
 void serve_watch(std::unique_ptr<Request> request) {
-  auto& errand = static_cast<Errand&>(*request.release());
+  auto& errand = static_cast<WatchErrand&>(*request.release());
   begin_watch(errand.conc, {errand.token, errand.from, &errand});
 }
 
 void serve_unwatch(std::unique_ptr<Request> request) {
-  auto const& errand = static_cast<Errand const&>(*request);
-  for (auto const& watch : take_watch(errand.conc, errand.from, errand.token)) end_watch(*watch.reply, {});
+  auto const& errand = static_cast<WatchErrand const&>(*request);
+  for (auto const& watch : take_watch(errand.conc, errand.from, errand.token)) end_with<Ending>(*watch.reply, {});
 }
 
 constexpr auto signature = "(u64,u32,u64)ended";
-constinit MethodRecord watch_record{
-    .id = detail::make_method_id("corps", "watch", signature), .make = &Errand::make<watch_record>, .env_serves = &serve_watch};
+constinit MethodRecord watch_record{.id = detail::make_method_id("corps", "watch", signature),
+                                    .make = &WatchErrand::make<watch_record>,
+                                    .env_serves = &serve_watch};
 constinit MethodRecord unwatch_record{.id = detail::make_method_id("corps", "unwatch", signature),
-                                      .make = &Errand::make<unwatch_record>,
+                                      .make = &WatchErrand::make<unwatch_record>,
                                       .env_serves = &serve_unwatch};
 bool const registered = [] {
   detail::register_method(watch_record);
@@ -131,38 +124,26 @@ bool const registered = [] {
   return true;
 }();
 
-/// The watcher's side. For a Worker of another Env it sends an errand there, and is that one's origin.
-struct Watching final : Reply<Ending>, detail::Origin {
-  Watching(ConcAddr of, std::uint64_t number) : Reply(&watch_record), whom(of), token(number) {}
-  void invoke(Cell&) override {}
-  void pack_arguments(Packer&) const override {}
-  void pack_result(Packer&) const override {}
-  void unpack_result(Unpacker&) override {}
+struct Watching final : Inquiry<Ending> {
+  Watching(ConcAddr of, std::uint64_t number) : Inquiry(watch_record, of), token(number) {}
 
   void begin() {
-    if (whom.env == detail::env_facts.env) return begin_watch(whom.conc, {token, whom.env, this});
-    auto errand = std::make_unique<Errand>(watch_record, whom.conc, detail::env_facts.env, token);
-    errand->origin = this;
-    errand->target = whom.conc;
-    errand->sent_to = whom;
-    detail::route(std::move(errand), whom.env);
+    if (is_about_this_env()) return begin_watch(whom.conc, {token, whom.env, this});
+    send(errand(watch_record));
   }
-  void answer(std::unique_ptr<Request> request) noexcept override {
-    if (request->error == nullptr) return end_watch(*this, std::move(*static_cast<Errand&>(*request).result));
-    if (request->error->code != Errc::worker_lost) return bounce(std::move(*request->error));
-    end_watch(*this, {EndedHow::env_lost, std::move(request->error->text)});
-  }
+  Ending if_lost(std::string why) noexcept override { return {EndedHow::env_lost, std::move(why)}; }
   void let_go() noexcept override {
-    if (whom.env == detail::env_facts.env) {
-      if (!take_watch(whom.conc, whom.env, token).empty()) take_back();
-      return;
-    }
-    auto errand = std::make_unique<Errand>(unwatch_record, whom.conc, detail::env_facts.env, token);
-    detail::send_one_way(std::move(errand), whom, nullptr, detail::default_limit_ns);
+    if (!is_about_this_env())
+      detail::send_one_way(errand(unwatch_record), whom, nullptr, detail::default_limit_ns);
+    else if (!take_watch(whom.conc, whom.env, token).empty())
+      take_back();
   }
 
-  ConcAddr whom;
-  std::uint64_t token;
+ private:
+  std::unique_ptr<WatchErrand> errand(MethodRecord const& record) const {
+    return std::make_unique<WatchErrand>(record, whom.conc, detail::env_facts.env, token);
+  }
+  std::uint64_t const token;
 };
 
 }  // namespace
@@ -179,7 +160,7 @@ void tell_watchers(Cell& cell) noexcept {
   }
   auto const* const extra = cell.extra_if_any();
   Ending const ended{cell.how, extra == nullptr ? std::string{} : extra->failed_with};
-  for (auto const& watch : watches) end_watch(*watch.reply, ended);
+  for (auto const& watch : watches) end_with<Ending>(*watch.reply, ended);
 }
 
 void forget_watchers(detail::Origin const& link) noexcept {

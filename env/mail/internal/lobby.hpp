@@ -7,6 +7,7 @@
 
 #include "corps/detail/cell.hpp"
 #include "corps/detail/envelope.hpp"
+#include "corps/detail/local_request.hpp"
 #include "corps/detail/reply.hpp"
 
 /// Where requests wait for room in a mailbox that is full: in a line per sender, at the target. Nobody passes them: while
@@ -44,15 +45,11 @@ std::size_t parked_at(detail::Cell& cell) noexcept;
 
 /// A call of the Worker to itself, so to speak, that stands for a `tell` that waits for room, and ends when it is in the
 /// mailbox.
-struct Ticket final : detail::Reply<void> {
-  explicit Ticket(std::unique_ptr<detail::Request> what) : Reply(what->method), told(std::move(what)) {
+struct Ticket final : detail::LocalRequest<detail::Reply<void>> {
+  explicit Ticket(std::unique_ptr<detail::Request> what) : LocalRequest(what->method), told(std::move(what)) {
     weight = told->weight;
     stands_for_tell = true;
   }
-  void invoke(detail::Cell&) override {}
-  void pack_arguments(Packer&) const override {}
-  void pack_result(Packer&) const override {}
-  void unpack_result(Unpacker&) override {}
 
   std::unique_ptr<detail::Request> told;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "corps/detail/local_request.hpp"
 #include "corps/detail/registry.hpp"
 #include "corps/detail/reply.hpp"
 
@@ -7,13 +8,8 @@ namespace corps::mail {
 
 /// A request for something that the runtime itself waits for: it is away as a call is, but no Worker serves it. Whoever has it
 /// ends it with end() or bounce(), on any thread; it comes home through the mailbox.
-struct OwnWait : detail::Reply<void> {
-  explicit OwnWait(detail::MethodRecord const& record) : Reply(&record) {}
-
-  void invoke(detail::Cell&) override {}
-  void pack_arguments(Packer&) const override {}
-  void pack_result(Packer&) const override {}
-  void unpack_result(Unpacker&) override {}
+struct OwnWait : detail::LocalRequest<detail::Reply<void>> {
+  explicit OwnWait(detail::MethodRecord const& record) : LocalRequest(&record) {}
 
   /// What it waited for has come.
   void end() noexcept {

@@ -4,6 +4,7 @@
 
 #include "corps/detail/cell.hpp"
 #include "corps/detail/envelope.hpp"
+#include "corps/detail/local_request.hpp"
 #include "corps/detail/receiving.hpp"
 #include "corps/receive.hpp"
 
@@ -12,12 +13,8 @@
 namespace corps::mail {
 
 /// A receive that goes on.
-struct Receiving final : detail::Reply<Received> {
-  explicit Receiving(detail::Pattern which) : Reply<Received>(nullptr), pattern(which) {}
-  void invoke(detail::Cell&) override {}
-  void pack_arguments(Packer&) const override {}
-  void pack_result(Packer&) const override {}
-  void unpack_result(Unpacker&) override {}
+struct Receiving final : detail::LocalRequest<detail::Reply<Received>> {
+  explicit Receiving(detail::Pattern which) : LocalRequest(nullptr), pattern(which) {}
 
   detail::Pattern const pattern;
   detail::Request const* serving = nullptr;

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <type_traits>
+
+#include "corps/detail/envelope.hpp"
+
+namespace corps::detail {
+
+/// A request that stays in this Env and that no Worker serves: a Task beside the requests, a wait of the runtime itself, what
+/// stands in for something else. `Base` is Request, or the Reply with the result it may have.
+template <class Base = Request>
+struct LocalRequest : Base {
+  using Base::Base;
+  void invoke(Cell&) final {}
+  void pack_arguments(Packer&) const final {}
+  void pack_result(Packer&) const final {}
+  void unpack_result(Unpacker&) final {}
+  void collect() final {
+    if constexpr (!std::is_same_v<Base, Request>) Base::collect();
+  }
+};
+
+}  // namespace corps::detail
