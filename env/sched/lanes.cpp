@@ -70,17 +70,22 @@ caf::resumable* Lanes::steal(Lane& lane) {
 }
 
 /// Who pushes while one searches wakes nobody. So who has searched, with or without success, looks once more after it has said
-/// that it ended: here, or in enter_idle.
+/// that it ended: in pass_on, or in enter_idle.
 caf::resumable* Lanes::search(Lane& lane) {
   if (searching_.exchange(true, std::memory_order_seq_cst)) return steal(lane);
   caf::resumable* job = nullptr;
-  for (int round = 0; round < searches_before_parking && job == nullptr; ++round) {
+  for (int round = 0; round < patience_.searches_before_parking && job == nullptr; ++round) {
     job = steal(lane);
     if (job == nullptr) host::pause();
   }
   searching_.store(false, std::memory_order_seq_cst);
-  if (job != nullptr && idle_.load(std::memory_order_seq_cst) != 0 && anything_queued()) wake_one();
   return job;
+}
+
+/// From a thread that is idle no more: what it was woken for, or nobody was woken for because it searched, may be something else
+/// than it has found.
+void Lanes::pass_on() {
+  if (idle_.load(std::memory_order_seq_cst) != 0 && !searching_.load(std::memory_order_seq_cst) && anything_queued()) wake_one();
 }
 
 bool Lanes::anything_queued() noexcept {
@@ -211,7 +216,7 @@ caf::resumable* Lanes::park(Lane& lane) {
 caf::resumable* Lanes::watch_slots(Lane& lane) {
   std::vector<std::uint64_t> seen(lanes_.size(), 0);
   caf::resumable* found = nullptr;
-  for (int quiet = 0; quiet < quiet_looks_max && found == nullptr;) {
+  for (int quiet = 0; quiet < patience_.quiet_looks_max && found == nullptr;) {
     auto const lanes = used();
     for (std::size_t i = 0; i < lanes.size(); ++i)
       seen[i] = lanes[i].next.load(std::memory_order_relaxed) == nullptr ? 0 : lanes[i].turns.load(std::memory_order_relaxed);

@@ -25,18 +25,25 @@ class Explorer {
   struct Result {
     std::string failure;  // empty: there is none
     std::uint64_t states = 0;
-    std::uint64_t runs = 0;
   };
-  /// Memory of the test that tells states apart: what the threads share, but for pieces on the heap.
-  using Memory = std::span<std::byte const>;
+  /// Memory of the test that tells states apart: all that its threads change. A heap is none.
+  using Memory = std::span<std::byte>;
+
+  struct Limits {
+    std::size_t servers =
+        1;  // so many of the threads, the last ones, serve the others: they may wait for ever once those have ended
+    int timeouts_each = 2;           // of one thread in one run, while others could go on as well
+    int timeouts_when_all_wait = 0;  // in one run: how long it is looked what time brings
+  };
 
   static constexpr std::size_t threads_max = 3;
-  static constexpr int timeouts_each = 2;  // of one thread in one run
   static constexpr std::size_t steps_max = 2'000;
 
   /// `start` makes everything new, at the same places each time; `at_end` looks at what came out of a run. Both may fail().
-  /// The last of the threads serves the others: it may wait for ever once they have ended.
-  Result run(std::vector<Memory> memory, Body const& start, std::vector<Body> const& threads, Body const& at_end);
+  Result run(std::vector<Memory> memory, Body const& start, std::vector<Body> const& threads, Body const& at_end, Limits limits);
+  Result run(std::vector<Memory> memory, Body const& start, std::vector<Body> const& threads, Body const& at_end) {
+    return run(std::move(memory), start, threads, at_end, Limits{});
+  }
 
   // --- for the threads ----------------------------------------------------------------------------------------
   /// The point before an operation: others may go on. Returns when this thread is chosen and `can_go_on`.
@@ -44,9 +51,9 @@ class Explorer {
   /// Some thread writes there: the order of reading matters. What all only read is no matter of order.
   void writes(void const* place) { found_written_ = written_.insert(place).second || found_written_; }
   bool is_written(void const* place) const noexcept { return written_.contains(place); }
-  /// A time-out of this thread; each may see a few.
-  bool may_time_out() const noexcept { return fibers_[current_].timeouts_left > 0; }
-  void time_out() noexcept { --fibers_[current_].timeouts_left; }
+  /// A time-out of this thread; each may see a few, and some more come when nothing else can happen.
+  bool may_time_out() const noexcept { return fibers_[current_].timeouts_left > 0 || (all_wait_ && late_timeouts_left_ > 0); }
+  void time_out() noexcept { --(fibers_[current_].timeouts_left > 0 ? fibers_[current_].timeouts_left : late_timeouts_left_); }
   std::size_t current() const noexcept { return current_; }
   bool running() const noexcept { return running_; }
   void fail(std::string why);
@@ -55,38 +62,69 @@ class Explorer {
 
  private:
   static constexpr std::size_t stack_bytes = std::size_t{16} << 10U;
-  struct Fiber {
+  static constexpr std::ptrdiff_t left_over_bytes_max = 2048;
+  struct FiberState {
     ucontext_t context{};
-    std::unique_ptr<std::byte[]> stack = std::make_unique<std::byte[]>(stack_bytes);  // NOLINT
-    Body body;
     std::function<bool()> can_go_on;
     bool done = false;
     int timeouts_left = 0;
   };
-  /// One place where threads could be chosen.
+  struct Fiber : FiberState {
+    std::unique_ptr<std::byte[]> stack = std::make_unique<std::byte[]>(stack_bytes);  // NOLINT
+    Body body;
+  };
+  /// One place where threads could be chosen, and, if there was more than one, all that is needed to come back to it.
   struct Choice {
+    std::size_t current() const noexcept { return threads[taken]; }
+
     std::array<std::size_t, threads_max> threads{};
     std::size_t count = 0;
     std::size_t taken = 0;
+    std::array<FiberState, threads_max> fibers;
+    std::vector<std::byte> saved;  // memory and stacks
+    int late_timeouts_left = 0;
+  };
+  /// Hashes of states, none of which is 0.
+  class States {
+   public:
+    /// False if it is there already.
+    bool insert(std::uint64_t state);
+    std::size_t size() const noexcept { return count_; }
+
+   private:
+    std::uint64_t& place_of(std::uint64_t state) noexcept;
+    void grow();
+
+    std::vector<std::uint64_t> slots_;
+    std::size_t count_ = 0;
   };
 
   static void enter();
   void prepare(std::vector<Body> const& threads);
-  bool run_once(Body const& start, std::vector<Body> const& threads);
-  bool next_path();
-  bool choose();
+  void make_fiber(Fiber& fiber, Body const& body) const;
+  void follow_all(Body const& at_end);
+  bool choose(Body const& at_end);
+  void find_who_can_go_on(Choice& choice);
+  bool others_ended() const noexcept;
+  bool go_back();
+  void go_on();
+  static void forget_left_over(Fiber& fiber) noexcept;
+  static Memory used_stack(Fiber const& fiber) noexcept;
+  void save(Choice& choice) const;
+  void restore(Choice const& choice);
   std::uint64_t state() const noexcept;
 
   std::array<Fiber, threads_max> fibers_;
   std::size_t fiber_count_ = 0;
   std::size_t current_ = 0;
   bool running_ = false;
-  bool starting_ = false;
-  bool finished_ = false;
+  bool all_wait_ = false;
+  int late_timeouts_left_ = 0;
+  Limits limits_;
   std::vector<Memory> memory_;
   std::vector<Choice> path_;
   std::size_t depth_ = 0;
-  std::unordered_set<std::uint64_t> seen_;
+  States seen_;
   std::unordered_set<void const*> written_;
   bool found_written_ = false;
   std::string failure_;

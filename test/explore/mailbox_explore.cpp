@@ -3,7 +3,6 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-#include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,10 +32,7 @@
 #include <vector>
 
 #include "test/explore/explorer.hpp"
-
-namespace explore {
-long futex_call(long number, std::uint32_t* word, int operation, unsigned value, void const* until, void const*, unsigned = 0);
-}
+#include "test/explore/futex.hpp"
 
 // The real sources, on memory that the explorer watches.
 #define atomic explored_atomic
@@ -51,11 +47,8 @@ long futex_call(long number, std::uint32_t* word, int operation, unsigned value,
 
 namespace {
 
-/// The scheduler: the Worker's turn is due. And the clock: it stands still until somebody's time is over.
+/// The scheduler: the Worker's turn is due.
 explore::Semaphore* turn = nullptr;
-bool time_is_over[explore::Explorer::threads_max];
-/// The futex: who sleeps at the word, and is still to be woken.
-bool sleeps[explore::Explorer::threads_max];
 
 }  // namespace
 
@@ -65,7 +58,7 @@ EnvFacts env_facts;
 constinit thread_local Cell* current_cell = nullptr;
 
 void schedule(Cell&) noexcept { turn->release(); }
-std::int64_t now_ns() noexcept { return time_is_over[explore::the().current()] ? 2'000 : 0; }
+std::int64_t now_ns() noexcept { return explore::kernel.clock(); }
 std::int64_t coarse_now_ns() noexcept { return 0; }
 Request::~Request() = default;
 void Request::arrive(Cell&) {}
@@ -76,29 +69,6 @@ void Request::undeliverable() noexcept {}
 namespace corps::sched {
 void place_job(detail::Cell&) {}
 }  // namespace corps::sched
-
-namespace explore {
-
-long futex_call(long, std::uint32_t* word, int operation, unsigned value, void const* until, void const*, unsigned) {
-  auto const& signal = *reinterpret_cast<Atomic<std::uint32_t>*>(word);
-  the().point();
-  if (operation == FUTEX_WAKE_PRIVATE) {
-    for (auto& each : sleeps) each = false;
-    return 0;
-  }
-  if (signal.now() != value) return -1;
-  auto& asleep = sleeps[the().current()];
-  asleep = true;
-  the().point([&asleep, until] { return !asleep || (until != nullptr && the().may_time_out()); });
-  if (asleep) {
-    the().time_out();
-    time_is_over[the().current()] = true;
-  }
-  asleep = false;
-  return 0;
-}
-
-}  // namespace explore
 
 // --- the exploration ---------------------------------------------------------------------------------------------
 
@@ -146,8 +116,7 @@ struct World {
     cell.inbox.store(head.word());
     cell.id.store(corps::ConcId{99});
     turn = new (turn_memory) explore::Semaphore{0};
-    std::fill(std::begin(time_is_over), std::end(time_is_over), false);
-    std::fill(std::begin(sleeps), std::end(sleeps), false);
+    explore::kernel = {};
     for (int sender = 0; sender < 2; ++sender) {
       for (std::size_t n = 0; n < kinds[static_cast<std::size_t>(sender)].size(); ++n) {
         auto& item = *new (item_memory[sender][n]) Item;
@@ -233,9 +202,9 @@ void require_none(Explorer::Result const& result) {
 Explorer::Result explore_senders(std::array<std::string, 2> const& kinds, std::uint32_t room, MailboxHead head, void (*owner)(),
                                  void (*check)(std::array<std::string, 2> const&)) {
   auto& world = World::instance();
-  auto const memory = [](auto& object) { return std::as_bytes(std::span{&object, 1}); };
+  auto const memory = [](auto& object) { return std::as_writable_bytes(std::span{&object, 1}); };
   return the().run(
-      {memory(world), memory(seen), memory(time_is_over), memory(sleeps)},
+      {memory(world), memory(seen), memory(explore::kernel)},
       [&] {
         world.make(kinds, room, head);
         seen = {};
@@ -351,7 +320,7 @@ template <std::int64_t until_ns>
 void park_and_take() {
   auto& cell = World::instance().cell();
   for (;;) {
-    time_is_over[the().current()] = false;
+    explore::kernel.clock() = 0;
     corps::mail::park(cell, until_ns);
     if (cell.signal.now() != 0 && MailboxHead{cell.inbox.now()}.is_asleep()) the().fail("it woke, and left the mailbox asleep");
     while (auto* const envelope = cell.take_arrived()) seen.add(envelope);

@@ -116,7 +116,7 @@ void check(std::span<std::size_t const> sizes) {
 
 void explore_all(std::span<std::size_t const> sizes, std::size_t step) {
   auto const result = the().run(
-      {std::as_bytes(std::span{&world, 1})}, [] { world.make(); }, {[&] { send(sizes); }, [&] { receive(step); }},
+      {std::as_writable_bytes(std::span{&world, 1})}, [] { world.make(); }, {[&] { send(sizes); }, [&] { receive(step); }},
       [&] { check(sizes); });
   REQUIRE_MESSAGE(result.failure.empty(), result.failure);
   CHECK(result.states > 50);

@@ -89,7 +89,7 @@ TEST_CASE("neither end of a stream waits while it may go on") {
       CAPTURE(window);
       CAPTURE(items);
       auto const result = the().run(
-          {std::as_bytes(std::span{&world, 1})}, [&] { world.make(window); },
+          {std::as_writable_bytes(std::span{&world, 1})}, [&] { world.make(window); },
           {[&] { produce(items); }, [&] { consume(items, window); }},
           [&] {
             if (world.read != items) the().fail("an end waits, and nobody wakes it");

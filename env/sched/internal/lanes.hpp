@@ -34,10 +34,17 @@ struct alignas(64) Lane {
 /// A job that a running job wakes goes into its lane's slot and runs next on the same thread: no queue, no wake-up. When
 /// other threads are idle, one of them keeps an eye on the slots, and takes what has stayed in one for longer than a turn
 /// should last. One thread that has just run out of work looks around for a while before it sleeps; as long as it does, nobody is
-/// woken for what is queued, and when it has found something and there is more, it wakes the next.
+/// woken for what is queued. Who was idle and has found something wakes the next if there is more.
 class Lanes {
  public:
-  explicit Lanes(std::size_t count) : lanes_(count) {}
+  /// How long a thread that has run out of work goes on looking.
+  struct Patience {
+    int searches_before_parking = 500;  // some 10 µs, about what a wake-up takes
+    int quiet_looks_max = 8;            // at the slots, before nobody watches them
+  };
+
+  explicit Lanes(std::size_t count) : Lanes(count, Patience{}) {}
+  Lanes(std::size_t count, Patience patience) : patience_(patience), lanes_(count) {}
 
   Lane& operator[](std::size_t index) noexcept { return lanes_[index]; }
   std::size_t size() const noexcept { return lanes_.size(); }
@@ -72,9 +79,7 @@ class Lanes {
  private:
   static constexpr unsigned streak_max = 64;
   static constexpr unsigned turns_between_steals = 64;
-  static constexpr int searches_before_parking = 500;                // some 10 µs, about what a wake-up takes
   static constexpr auto slot_look = std::chrono::microseconds{250};  // longer than a turn whose requests are short
-  static constexpr int quiet_looks_max = 8;
 
   caf::resumable* pop_own(Lane& lane);
   caf::resumable* pop_queue(Lane& lane);
@@ -83,6 +88,7 @@ class Lanes {
   std::span<Lane> used() noexcept { return {lanes_.data(), used_.load(std::memory_order_acquire)}; }
   bool anything_queued() noexcept;
   bool any_slot_taken() noexcept;
+  void pass_on();
   void wake_one();
   void wake_watcher();
   Lane* take_idle();
@@ -98,6 +104,7 @@ class Lanes {
   caf::resumable* watch_slots(Lane& lane);
   caf::resumable* take_from_slots(std::vector<std::uint64_t> const& turns_seen);
 
+  Patience const patience_;
   std::vector<Lane> lanes_;
   std::size_t primary_ = 1;
   std::atomic<std::size_t> used_{1};
@@ -115,14 +122,18 @@ caf::resumable* Lanes::pop(Lane& lane, Retire&& retire) {
   auto const turn = lane.turns.fetch_add(1, std::memory_order_relaxed);
   if (turn % turns_between_steals == 0)  // work that waits behind a thread that is stuck must not wait until another is idle
     if (auto* job = steal(lane)) return job;
+  if (auto* job = pop_own(lane)) return job;
   for (;;) {
-    if (auto* job = pop_own(lane)) return job;
     if (retire()) {
-      if (anything_queued()) wake_one();  // this thread may have been woken for it
+      pass_on();
       return nullptr;
     }
-    if (auto* job = search(lane)) return job;
-    if (auto* job = park(lane)) return job;
+    auto* job = search(lane);
+    if (job == nullptr) job = park(lane);
+    if (job == nullptr) job = pop_own(lane);
+    if (job == nullptr) continue;
+    pass_on();
+    return job;
   }
 }
 

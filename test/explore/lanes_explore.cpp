@@ -1,0 +1,231 @@
+// The lanes of the scheduler and the threads that sleep at them, in every order of their operations.
+
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <caf/resumable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <deque>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "corps/detail/cell.hpp"
+#include "corps/detail/envelope.hpp"
+#include "test/explore/explorer.hpp"
+#include "test/explore/futex.hpp"
+#include "test/explore/sequence.hpp"
+
+// The real sources, on memory that the explorer watches.
+#define atomic explored_atomic
+#define mutex explored_mutex
+#define deque explored_sequence
+#define vector explored_sequence
+#define syscall explore::futex_call
+#include "env/host/futex.cpp"   // NOLINT
+#include "env/sched/lanes.cpp"  // NOLINT: that is the point
+// After it, as both have names of their own:
+#include "env/sched/bell.cpp"  // NOLINT
+#undef syscall
+#undef vector
+#undef deque
+#undef mutex
+#undef atomic
+
+namespace corps::detail {
+std::int64_t now_ns() noexcept { return explore::kernel.clock(); }
+}  // namespace corps::detail
+
+namespace lanes_explore {
+
+using corps::sched::Lane;
+using corps::sched::Lanes;
+using explore::Explorer;
+using explore::the;
+
+/// What a job does in its turn.
+///   e  ends
+///   a  wants another turn, once
+///   n  wakes the next job of its program, and ends
+///   l  takes long: until every job of the program has begun
+///   w  wakes the next one, then takes long
+///   b  wakes the next one, then blocks, having given away what waits behind it, until every job has begun
+struct Job {
+  char does;
+  bool runs;
+  std::int8_t turns;
+};
+
+bool wakes_next(char does) { return does == 'n' || does == 'w' || does == 'b'; }
+bool takes_long(char does) { return does == 'l' || does == 'w' || does == 'b'; }
+
+constexpr std::size_t jobs_max = 4;
+
+/// Who makes which jobs. In all at most `Explorer::threads_max` threads; of the jobs that take long, so few that the others are
+/// served meanwhile.
+struct Program {
+  std::vector<std::string> outside = {};  // each by a thread without a lane
+  std::size_t threads = 1;                // with a lane each, which serve
+  std::string slot = {};                  // one job, in the slot of a further lane whose thread never comes back to it
+  std::string queue = {};                 // those in that lane's queue
+  bool last_retires = false;  // the last of those that serve is a spare one: the second time it looks, it is not needed
+  bool closes = false;        // the first from outside closes the lanes in the end
+};
+
+std::string as_text(Program const& program) {
+  std::string text;
+  for (auto const& each : program.outside) text += "outside " + each + ' ';
+  return text + "threads " + std::to_string(program.threads) + " slot " + program.slot + " queue " + program.queue;
+}
+
+struct World {
+  alignas(Lanes) std::byte lanes_memory[sizeof(Lanes)];
+  Job jobs[jobs_max];
+  std::size_t job_count;
+  int looks_of_spare;  // whether to retire
+  bool stopping;
+
+  Lanes& lanes() { return *std::launder(reinterpret_cast<Lanes*>(lanes_memory)); }
+
+  /// The number of the first of these jobs.
+  std::size_t add(std::string const& does) {
+    for (auto const each : does) jobs[job_count++].does = each;
+    return job_count - does.size();
+  }
+  caf::resumable* handle(std::size_t job) { return reinterpret_cast<caf::resumable*>(&jobs[job]); }
+  bool all_begun() const {
+    return std::all_of(jobs, jobs + job_count, [](Job const& job) { return job.turns > 0; });
+  }
+};
+
+World world;
+
+/// A turn on the thread of this lane.
+void run(Lane& lane, caf::resumable* handle) {
+  auto& job = *reinterpret_cast<Job*>(handle);
+  if (job.runs) the().fail("a job runs on two threads");
+  job.runs = true;
+  ++job.turns;
+  auto& lanes = world.lanes();
+  if (wakes_next(job.does)) lanes.push_next(lane, reinterpret_cast<caf::resumable*>(&job + 1));
+  if (job.does == 'b') lanes.give_away(lane);
+  if (takes_long(job.does)) the().point([] { return world.all_begun(); });
+  job.runs = false;
+  if (job.does == 'a' && job.turns == 1) lanes.push_again(lane, handle);
+}
+
+void serve(std::size_t index, bool is_spare) {
+  auto& lane = world.lanes()[index];
+  auto const retire = [is_spare] { return world.stopping || (is_spare && ++world.looks_of_spare == 2); };
+  while (auto* const job = world.lanes().pop(lane, retire)) run(lane, job);
+}
+
+void push(std::string const& does, std::size_t first, bool closes) {
+  for (std::size_t n = 0; n < does.size(); ++n)
+    if (n == 0 || !wakes_next(does[n - 1])) world.lanes().push_anywhere(world.handle(first + n));
+  if (!closes) return;
+  world.stopping = true;
+  world.lanes().close();
+}
+
+void check_all_done() {
+  while (auto* const left_over = world.lanes().take_left_over()) {
+    if (!world.stopping) the().fail("a job waits, and everybody sleeps");
+    ++reinterpret_cast<Job*>(left_over)->turns;
+  }
+  for (std::size_t n = 0; n < world.job_count; ++n) {
+    auto const& job = world.jobs[n];
+    if (job.turns != (job.does == 'a' ? 2 : 1)) the().fail("a job is lost, or runs once more than wanted");
+  }
+}
+
+void start(Program const& program, std::size_t lane_count) {
+  std::memset(static_cast<void*>(&world), 0, sizeof(world));
+  explore::kernel = {};
+  auto& lanes = *new (world.lanes_memory) Lanes(lane_count, {.searches_before_parking = 1, .quiet_looks_max = 1});
+  lanes.set_primary(program.last_retires ? lane_count - 1 : lane_count);
+  lanes.set_used(lane_count);
+  if (program.last_retires) lanes[lane_count - 1].sleep_max = std::chrono::seconds{1};
+  for (auto const& each : program.outside) world.add(each);
+  lanes[0].turns.store(lane_count > program.threads ? 1 : 0);
+  for (auto const each : program.queue) lanes.push(lanes[0], world.handle(world.add({each})));
+  if (!program.slot.empty()) lanes.push_next(lanes[0], world.handle(world.add(program.slot)));
+}
+
+void explore_program(Program const& program, int timeouts_each = 1) {
+  auto const stuck_lanes = std::size_t{!program.slot.empty() || !program.queue.empty()};
+  std::vector<Explorer::Body> threads;
+  std::size_t first_job = 0;
+  for (auto const& does : program.outside) {
+    threads.emplace_back([&, first_job, closes = program.closes && first_job == 0] { push(does, first_job, closes); });
+    first_job += does.size();
+  }
+  for (std::size_t n = 0; n < program.threads; ++n)
+    threads.emplace_back([&, n] { serve(stuck_lanes + n, program.last_retires && n + 1 == program.threads); });
+  auto const result =
+      the().run({std::as_writable_bytes(std::span{&world, 1}), std::as_writable_bytes(std::span{&explore::kernel, 1})},
+                [&] { start(program, stuck_lanes + program.threads); }, threads, check_all_done,
+                {.servers = program.closes ? 0 : program.threads, .timeouts_each = timeouts_each, .timeouts_when_all_wait = 6});
+  CAPTURE(as_text(program));
+  REQUIRE_MESSAGE(result.failure.empty(), result.failure);
+  CHECK(result.states > 50);
+}
+
+bool in_full() { return std::getenv("TEST_FULL") != nullptr; }
+
+TEST_CASE("what comes from outside is served once, wherever the threads are just then") {
+  explore_program({.outside = {"e", "a"}});
+  if (!in_full()) return;
+  explore_program({.outside = {"ea", "ne"}});
+  explore_program({.outside = {"ee"}, .threads = 2});
+  explore_program({.outside = {"ae"}, .threads = 2});
+  explore_program({.outside = {"nae"}, .threads = 2}, 0);
+}
+
+TEST_CASE("no thread sleeps while a job waits behind one that takes long") {
+  explore_program({.outside = {"ll"}, .threads = 2});
+  explore_program({.outside = {"we"}, .threads = 2}, in_full() ? 1 : 0);
+  if (!in_full()) return;
+  explore_program({.outside = {"be"}, .threads = 2});
+  explore_program({.outside = {"nwe"}, .threads = 2}, 0);
+  explore_program({.outside = {"lee"}, .threads = 2}, 0);
+  explore_program({.threads = 3, .queue = "lll"});
+}
+
+TEST_CASE("what a stuck thread has in its slot and its queue is taken by others") {
+  explore_program({.outside = {"e"}, .slot = "e"});
+  explore_program({.outside = {"l"}, .threads = 2, .queue = "l"});
+  explore_program({.threads = 2, .slot = "l", .queue = "l"});
+  explore_program({.outside = {"l"}, .threads = 2, .slot = "l"});
+  if (!in_full()) return;
+  explore_program({.outside = {"e"}, .threads = 2, .slot = "l", .queue = "e"}, 0);
+  explore_program({.threads = 3, .slot = "l", .queue = "ll"}, 0);
+}
+
+TEST_CASE("what a spare thread was woken for does not wait when it retires") {
+  explore_program({.outside = {"e"}, .threads = 2, .last_retires = true});
+  if (!in_full()) return;
+  explore_program({.outside = {"ee"}, .threads = 2, .last_retires = true});
+}
+
+TEST_CASE("when the lanes close, every thread comes to its end, and what it leaves is found") {
+  explore_program({.outside = {"ee"}, .closes = true});
+  if (!in_full()) return;
+  explore_program({.outside = {"e"}, .threads = 2, .closes = true});
+  explore_program({.outside = {"ee"}, .threads = 2, .closes = true});
+}
+
+}  // namespace lanes_explore
