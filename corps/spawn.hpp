@@ -17,6 +17,7 @@ namespace detail {
 template <class R>
 struct Side final : LocalRequest<Reply<R>> {
   Side() : LocalRequest<Reply<R>>(nullptr) {}
+  void collect() override { collect_task(*this); }
 };
 
 }  // namespace detail

@@ -59,6 +59,9 @@ struct Call final : Reply<typename Op::Result> {
       this->fail_with_current_exception();
     }
   }
+  void collect() override {
+    if constexpr (Op::awaits) collect_task(*this);
+  }
   void pack_arguments(Packer& out) const override {
     std::apply([&](auto const&... args) { ((void)out(args), ...); }, arguments);
   }

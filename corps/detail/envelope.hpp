@@ -95,8 +95,8 @@ struct Request : Envelope {
   virtual void pack_arguments(Packer& out) const = 0;
   virtual void pack_result(Packer& out) const = 0;
   virtual void unpack_result(Unpacker& in) = 0;
-  /// Takes the result out of the coroutine, which has ended; throws what it threw.
-  virtual void collect() = 0;
+  /// Takes the result out of the coroutine, if it was served by one, which has ended; throws what it threw.
+  virtual void collect() {}
   /// Caller's side: nobody waits for it any more, though it is away. What no Worker serves is called back.
   virtual void let_go() noexcept {}
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <type_traits>
-
 #include "corps/detail/envelope.hpp"
 
 namespace corps::detail {
@@ -15,9 +13,6 @@ struct LocalRequest : Base {
   void pack_arguments(Packer&) const final {}
   void pack_result(Packer&) const final {}
   void unpack_result(Unpacker&) final {}
-  void collect() final {
-    if constexpr (!std::is_same_v<Base, Request>) Base::collect();
-  }
 };
 
 }  // namespace corps::detail

@@ -17,18 +17,19 @@ using Stored = std::conditional_t<std::is_void_v<R>, Nothing, R>;
 template <class R>
 struct Reply : Request {
   using Request::Request;
-
-  void collect() override {
-    auto& promise = std::coroutine_handle<TaskPromise<R>>::from_address(frame.address()).promise();
-    if constexpr (std::is_void_v<R>) {
-      promise.take();
-      result.emplace();
-    } else {
-      result.emplace(promise.take());
-    }
-  }
-
   std::optional<Stored<R>> result;
 };
+
+/// Takes the result out of the coroutine of the request, which has ended; throws what it threw.
+template <class R>
+void collect_task(Reply<R>& request) {
+  auto& promise = std::coroutine_handle<TaskPromise<R>>::from_address(request.frame.address()).promise();
+  if constexpr (std::is_void_v<R>) {
+    promise.take();
+    request.result.emplace();
+  } else {
+    request.result.emplace(promise.take());
+  }
+}
 
 }  // namespace corps::detail

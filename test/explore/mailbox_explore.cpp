@@ -91,7 +91,6 @@ struct Item final : corps::detail::Request {
   void pack_arguments(corps::Packer&) const override {}
   void pack_result(corps::Packer&) const override {}
   void unpack_result(corps::Unpacker&) override {}
-  void collect() override {}
   int taken = 0;    // by the owner of the mailbox
   int left = 0;     // found when it closed
   Pushed pushed{};  // what became of it at the sender
