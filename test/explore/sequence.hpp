@@ -18,9 +18,11 @@ class Sequence {
   static constexpr std::size_t capacity = 4;
 
   Sequence() noexcept = default;
-  template <class... Args>
-  explicit Sequence(std::size_t count, Args const&... args) {
-    while (size_ < count && has_room()) new (&memory_[sizeof(T) * size_++]) T(args...);
+  explicit Sequence(std::size_t count) {
+    while (size_ < count && has_room()) new (&memory_[sizeof(T) * size_++]) T();
+  }
+  Sequence(std::size_t count, T const& value) {
+    for (std::size_t n = 0; n < count; ++n) push_back(value);
   }
 
   T* data() noexcept { return std::launder(reinterpret_cast<T*>(memory_.data())); }
