@@ -92,7 +92,7 @@ constexpr std::array table{
     key<limits, &L::in_flight_per_link>("limits.in_flight_per_link", Kind::bytes, 64 * kib, 16 * gib,
                                         "Bytes sent on a link and not acknowledged; further requests end with Overloaded."),
     key<limits, &L::frame>("limits.frame", Kind::bytes, 4 * kib, 16 * mib,
-                           "Largest piece sent at once on a link; checked, and without effect until links send in pieces."),
+                           "Largest piece of a message sent at once on a link; others are sent in between."),
     key<limits, &L::message>("limits.message", Kind::bytes, 4 * kib, gib,
                              "Largest packed request or answer; a larger one is refused where it is packed."),
     key<limits, &L::link_resume>("limits.link_resume", Kind::duration, 10 * ms, h,

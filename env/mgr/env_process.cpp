@@ -33,6 +33,7 @@ std::function<void(int)> stop_handler;
 net::LinkLimits link_limits(startup::LimitSettings const& limits) {
   return {.in_flight_bytes_max = limits.in_flight_per_link,
           .message_bytes_max = limits.message,
+          .fragment_bytes = limits.frame,
           .kept_bytes_max = 2 * (limits.in_flight_per_link + limits.message),
           .resume_limit = limits.link_resume};
 }
@@ -48,7 +49,7 @@ net::ShmUse shm_use(startup::CarrierChoice carrier) {
 }
 
 net::NetSettings net_settings(startup::LimitSettings const& limits, startup::CarrierChoice carrier) {
-  return {.frame_bytes_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(limits.message + 4096, 0xffff'ffff)),
+  return {.frame_bytes_max = static_cast<std::uint32_t>(limits.frame + net::fragment_head_bytes),
           .handshake_limit = limits.handshake,
           .shm = shm_use(carrier),
           .linger_limit = 1s};

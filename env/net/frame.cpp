@@ -18,7 +18,8 @@ bool is_legal(Phase phase, std::uint8_t kind) noexcept {
     case FrameKind::control:
     case FrameKind::goodbye:
     case FrameKind::resume:
-    case FrameKind::acknowledge: return phase == Phase::established;
+    case FrameKind::acknowledge:
+    case FrameKind::fragment: return phase == Phase::established;
     case FrameKind::hello: return phase == Phase::server_awaits_hello;
     case FrameKind::challenge: return phase == Phase::client_awaits_challenge;
     case FrameKind::proof: return phase == Phase::server_awaits_proof;
@@ -29,7 +30,8 @@ bool is_legal(Phase phase, std::uint8_t kind) noexcept {
 }
 
 bool has_number(std::uint8_t kind) noexcept {
-  return kind >= static_cast<std::uint8_t>(FrameKind::request) && kind <= static_cast<std::uint8_t>(FrameKind::control);
+  return (kind >= static_cast<std::uint8_t>(FrameKind::request) && kind <= static_cast<std::uint8_t>(FrameKind::control)) ||
+         kind == static_cast<std::uint8_t>(FrameKind::fragment);
 }
 
 std::string kind_text(std::uint8_t kind) {
@@ -41,6 +43,7 @@ std::string kind_text(std::uint8_t kind) {
     case FrameKind::goodbye: return "goodbye";
     case FrameKind::resume: return "resume";
     case FrameKind::acknowledge: return "acknowledge";
+    case FrameKind::fragment: return "fragment";
     case FrameKind::hello: return "hello";
     case FrameKind::challenge: return "challenge";
     case FrameKind::proof: return "proof";
@@ -61,7 +64,7 @@ std::array<std::byte, header_bytes> frame_header(FrameKind kind, std::size_t pay
 std::optional<Frame> FrameReader::next(std::span<std::byte const>& bytes) {
   if (!failure_.empty()) return std::nullopt;
   if (partial_size_ == 0) {
-    if (partial_.capacity() > kept_capacity_max) {
+    if (partial_.capacity() > kept_capacity_max && bytes.empty()) {
       std::vector<std::byte>().swap(partial_);
     } else {
       partial_.clear();

@@ -168,6 +168,15 @@ void FrameQueue::number_from(std::uint16_t number) noexcept {
   }
 }
 
+void FrameQueue::void_fragments() noexcept {
+  auto place = first_;
+  if (at_end(place)) place = {place.block + 1, 0, 0};
+  for (auto left = count_; left != 0; --left, pass(place)) {
+    auto* const frame = blocks_[place.block].bytes.data() + place.at;
+    if (static_cast<FrameKind>(frame[4]) == FrameKind::fragment) frame[header_bytes + 5] |= std::byte{fragment_void};
+  }
+}
+
 void FrameQueue::clear() noexcept {
   first_ = {};
   while (!blocks_.empty()) drop_first_block();

@@ -93,7 +93,8 @@ void Handshake::on_frame(Frame const& frame) {
     case FrameKind::control:
     case FrameKind::goodbye:
     case FrameKind::resume:
-    case FrameKind::acknowledge: break;
+    case FrameKind::acknowledge:
+    case FrameKind::fragment: break;
   }
   fail("unexpected frame: " + kind_text(static_cast<std::uint8_t>(frame.kind)));  // the reader lets none of these through
 }

@@ -96,6 +96,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     request.release()->bounce(packing_failed("the arguments cannot be packed"));
     return false;
   }
+  WorkerPair const pair{static_cast<std::uint64_t>(request->caller_id), static_cast<std::uint64_t>(request->target)};
   bool to_be_made = false;
   std::shared_ptr<Carrier> carrier;
   {
@@ -107,14 +108,14 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
       return false;
     }
     std::unique_lock session_lock{session_mutex_};
-    auto const kept = session_.kept_bytes();
+    auto const kept = session_.kept_bytes_for(frame.bytes().size());
     if (kept > std::min(limits_.in_flight_bytes_max, session_.peer_credit_bytes())) {
       session_lock.unlock();
       lock.unlock();
       request.release()->bounce(link_full(env_, kept));
       return false;
     }
-    auto const frame_number = session_.push(FrameKind::request, frame.bytes());
+    auto const frame_number = session_.push(FrameKind::request, frame.bytes(), pair);
     bool const leaves = session_.is_open();
     session_lock.unlock();
     if (number != no_answer_wanted) {
@@ -133,7 +134,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
 bool Link::send_control(std::span<std::byte const> bytes) {
   FrameDraft frame;
   frame.bytes().append(bytes.data(), bytes.size());
-  return reply(FrameKind::control, frame.bytes());
+  return reply(FrameKind::control, frame.bytes(), control_pair);
 }
 
 std::unique_ptr<Request> Link::take_open(std::uint64_t number) {
@@ -179,9 +180,10 @@ void Link::on_request(std::span<std::byte const> payload) {
   RequestHead head;
   in(head.number, head.method, head.target, head.remaining_ns, head.caller);
   auto context = detail::unpack_context(in);
+  WorkerPair const back{head.target, head.caller};
   auto const* const method = detail::find_method(head.method);
   if (method == nullptr)
-    return answer_with_error(head.number,
+    return answer_with_error(head.number, back,
                              {Errc::attribute,
                               Ran::no,
                               fmt::format("env {} has no method with the identity {:016x}: it runs another program, or another "
@@ -196,7 +198,7 @@ void Link::on_request(std::span<std::byte const> payload) {
   } catch (...) {
     auto info = packing_failed(fmt::format("env {} cannot unpack the arguments of {}", self_, readable(*method)));
     if (info.code != Errc::attribute) info.code = Errc::decode;  // attribute: a bound function that this program has not
-    return answer_with_error(head.number, info);
+    return answer_with_error(head.number, back, info);
   }
   if (head.remaining_ns >= 0) request->deadline_ns = detail::deadline_after(detail::now_ns(), head.remaining_ns);
   request->target = ConcId{head.target};
@@ -212,8 +214,39 @@ void Link::on_request(std::span<std::byte const> payload) {
   detail::deliver_create(std::move(request));
 }
 
+WorkerPair Link::pair_of(FrameKind kind, std::span<std::byte const> payload) {
+  Unpacker in{payload};
+  if (kind == FrameKind::request) {
+    RequestHead head;
+    in(head.number, head.method, head.target, head.remaining_ns, head.caller);
+    return {head.caller, head.target};
+  }
+  std::uint64_t number = 0;
+  in(number);
+  std::lock_guard const lock{mutex_};
+  auto const found = open_.find(number);
+  if (found == open_.end()) return {};  // nobody waits for it
+  auto const& request = *found->second.request;
+  return {static_cast<std::uint64_t>(request.target), static_cast<std::uint64_t>(request.caller_id)};
+}
+
+void Link::refuse_request(std::span<std::byte const> payload) {
+  Unpacker in{payload};
+  RequestHead head;
+  in(head.number, head.method, head.target, head.remaining_ns, head.caller);
+  answer_with_error(head.number, {head.target, head.caller},
+                    {Errc::overloaded,
+                     Ran::no,
+                     fmt::format("as many large arguments as env {} has room for wait there to be unpacked; send less at a time, "
+                                 "or raise limits.in_flight_per_link",
+                                 self_),
+                     {},
+                     {}});
+}
+
 void Link::answer(std::unique_ptr<Request> request) noexcept {
-  if (request->error != nullptr) return answer_with_error(request->origin_call, *request->error);
+  WorkerPair const back{static_cast<std::uint64_t>(request->target), static_cast<std::uint64_t>(request->caller_id)};
+  if (request->error != nullptr) return answer_with_error(request->origin_call, back, *request->error);
   FrameDraft frame;
   try {
     Packer out{frame.bytes(), limits_.message_bytes_max};
@@ -222,22 +255,22 @@ void Link::answer(std::unique_ptr<Request> request) noexcept {
   } catch (...) {
     auto info = packing_failed(fmt::format("the result of {} cannot be packed", readable(*request->method)));
     info.ran = Ran::yes;
-    return answer_with_error(request->origin_call, info);
+    return answer_with_error(request->origin_call, back, info);
   }
-  reply(FrameKind::answer, frame.bytes());
+  reply(FrameKind::answer, frame.bytes(), back);
 }
 
-void Link::answer_with_error(std::uint64_t call, ErrorInfo error) noexcept {
+void Link::answer_with_error(std::uint64_t call, WorkerPair const& pair, ErrorInfo error) noexcept {
   if (call == no_answer_wanted)
     return host::log(host::Level::warn, fmt::format("a request of env {} that wants no answer failed: {}", env_, error.text));
   shorten(error, std::min(error_text_bytes_max, limits_.message_bytes_max / 4));
   FrameDraft frame;
   Packer out{frame.bytes()};
   out(call, error);
-  reply(FrameKind::error, frame.bytes());
+  reply(FrameKind::error, frame.bytes(), pair);
 }
 
-bool Link::reply(FrameKind kind, ByteBuffer& frame) noexcept {
+bool Link::reply(FrameKind kind, ByteBuffer& frame, WorkerPair const& pair) noexcept {
   std::shared_ptr<Carrier> carrier;
   std::size_t kept = 0;
   {
@@ -247,7 +280,7 @@ bool Link::reply(FrameKind kind, ByteBuffer& frame) noexcept {
     std::lock_guard const session_lock{session_mutex_};
     kept = session_.kept_bytes();
     if (kept == 0 || kept + frame.size() <= limits_.kept_bytes_max) {
-      session_.push(kind, frame);
+      session_.push(kind, frame, pair);
       kept = 0;
     }
   }

@@ -13,6 +13,15 @@
 namespace corps::net {
 namespace {
 
+/// What the messages have on top of limits.message: errors and what stands before the arguments.
+constexpr std::size_t message_head_bytes_max = 4096;
+
+FragmentLimits fragment_limits(LinkLimits const& limits) {
+  return {.fragment_bytes = limits.fragment_bytes,
+          .message_bytes_max = limits.message_bytes_max + message_head_bytes_max,
+          .begun_bytes_max = limits.in_flight_bytes_max + limits.message_bytes_max};
+}
+
 constexpr int dials_max = 3;  // in a row, before what waits for the first carrier ends
 /// Between a dial that failed and the next one: the word that the Env has ended may be on its way.
 constexpr auto wait_to_dial_again = std::chrono::milliseconds{20};
@@ -24,7 +33,8 @@ Link::Link(EnvId self, EnvId env, LinkLimits limits, host::Random& random)
       env_(env),
       limits_(limits),
       random_(random),
-      session_(fresh_id(), SessionSettings{.credit_bytes = limits.in_flight_bytes_max}) {}
+      session_(fresh_id(), SessionSettings{.credit_bytes = limits.in_flight_bytes_max, .fragments = fragment_limits(limits)}),
+      reassembly_(fragment_limits(limits)) {}
 
 // --- what the carrier takes from ---------------------------------------------------------------------------------
 
@@ -120,7 +130,11 @@ Link::Taken Link::take(Carrier& carrier, Frame const& frame) {
       failed_dials_ = 0;
       resuming_ = false;
       tells_.clear();
-      if (result.step == Step::replaced) lose_offered(ended, session_.lost());
+      if (result.step == Step::replaced) lose_offered(ended);
+      if (result.step != Step::resumed) {
+        std::lock_guard const reassembly_lock{reassembly_mutex_};
+        reassembly_.clear();
+      }
     }
     if (result.step == Step::cut || result.step == Step::illegal) result.why = session_.why();
     flush = agreed || session_.wants_flush();
@@ -144,6 +158,35 @@ void Link::acknowledge() {
     session_.acknowledge();
   }
   if (carrier != nullptr) carrier->flush();
+}
+
+// --- messages in fragments ---------------------------------------------------------------------------------------
+
+std::optional<Reassembly::Whole> Link::reassemble(std::span<std::byte const> payload) {
+  std::lock_guard const lock{reassembly_mutex_};
+  auto whole = reassembly_.take(payload);
+  reassembling_ = !reassembly_.empty();
+  return whole;
+}
+
+bool Link::passes_fragments(std::size_t bytes) {
+  if (!reassembling_) return true;
+  std::lock_guard const lock{reassembly_mutex_};
+  return reassembly_.pass(bytes);
+}
+
+std::string Link::why_not_whole() {
+  std::lock_guard const lock{reassembly_mutex_};
+  return reassembly_.why();
+}
+
+void Link::close(std::string why) {
+  std::shared_ptr<Carrier> carrier;
+  {
+    std::lock_guard const lock{mutex_};
+    carrier = carrier_;
+  }
+  if (carrier != nullptr) carrier->close(std::move(why));
 }
 
 // --- when it is gone ---------------------------------------------------------------------------------------------
@@ -210,6 +253,10 @@ std::vector<Link::Ended> Link::end_session() {
   open_.clear();
   tells_.clear();
   session_.clear(fresh_id());
+  {
+    std::lock_guard const reassembly_lock{reassembly_mutex_};
+    reassembly_.clear();
+  }
   taker_ = nullptr;
   state_ = State::idle;
   resuming_ = false;
@@ -218,12 +265,13 @@ std::vector<Link::Ended> Link::end_session() {
   return ended;
 }
 
-// With mutex_ held. The others are in the new session, under other numbers.
-void Link::lose_offered(std::vector<Ended>& ended, std::uint64_t lost) {
-  for (auto& [number, call] : open_)
-    if (call.frame <= lost) ended.push_back({std::move(call.request), Ran::maybe});
+// With both locks held. The others are in the new session, under other numbers.
+void Link::lose_offered(std::vector<Ended>& ended) {
+  for (auto& [number, call] : open_) {
+    call.frame = session_.in_new_session(call.frame);
+    if (call.frame == 0) ended.push_back({std::move(call.request), Ran::maybe});
+  }
   std::erase_if(open_, [](auto const& entry) { return entry.second.request == nullptr; });
-  for (auto& [number, call] : open_) call.frame -= lost;
 }
 
 void Link::fail_unsent(std::string const& why) {

@@ -21,13 +21,42 @@ constexpr auto acknowledge_within = std::chrono::milliseconds{20};
 /// All Envs may want links to all others at the same moment: some at a time, each in time, rather than all, each too late.
 constexpr int dials_at_once_max = 8;
 
+/// Of a message that came in fragments: larger ones do not hold up the I/O thread.
+constexpr std::size_t unpacked_at_once_bytes_max = std::size_t{1} << 20;
+
 constexpr char const* stopping = "this Env is stopping";
 
 ErrorInfo worker_lost(std::string text) { return {Errc::worker_lost, Ran::no, std::move(text), {}, {}}; }
 
+void take_message(Link& way, FrameKind kind, std::span<std::byte const> payload) {
+  switch (kind) {
+    case FrameKind::request: return way.on_request(payload);
+    case FrameKind::answer: return way.on_answer(payload);
+    case FrameKind::error: return way.on_error(payload);
+    default: throw DecodeError("a frame of a kind that has no meaning here");
+  }
+}
+
+/// In a handler.
+std::string why_not_taken() {
+  try {
+    throw;
+  } catch (Error const& error) {
+    return fmt::format("bytes that no Env sends: {}", error.text());
+  } catch (std::exception const& error) {
+    return fmt::format("a frame could not be taken: {}", error.what());
+  } catch (...) {
+    return "a frame could not be taken";
+  }
+}
+
 }  // namespace
 
-Links::Links(EnvId self, Directory& directory, LinkLimits limits) : self_(self), directory_(directory), limits_(limits) {}
+Links::Links(EnvId self, Directory& directory, LinkLimits limits)
+    : self_(self),
+      directory_(directory),
+      limits_(limits),
+      unpacking_(limits.in_flight_bytes_max + limits.message_bytes_max, [this](Unpacking::Job& job) { unpack(job); }) {}
 Links::~Links() = default;
 
 Link* Links::find(EnvId env) {
@@ -73,6 +102,7 @@ void Links::env_ended(EnvId env, std::string const& how) {
 }
 
 void Links::stop() {
+  unpacking_.stop();
   std::lock_guard const lock{mutex_};
   stopped_ = true;
   for (auto& [env, way] : links_) {
@@ -138,19 +168,55 @@ void Links::on_frame(Carrier& carrier, Frame const& frame) {
     case Session::Step::illegal: return close_for(carrier, std::move(why));
   }
   try {
-    switch (frame.kind) {
-      case FrameKind::request: return way.on_request(frame.payload);
-      case FrameKind::answer: return way.on_answer(frame.payload);
-      case FrameKind::error: return way.on_error(frame.payload);
-      case FrameKind::control: return directory_.on_control(carrier.peer(), frame.payload);
-      default: why = "a frame of a kind that has no meaning here";
-    }
-  } catch (Error const& error) {
-    why = fmt::format("bytes that no Env sends: {}", error.text());
-  } catch (std::exception const& error) {
-    why = fmt::format("a frame could not be taken: {}", error.what());
+    if (frame.kind == FrameKind::fragment) return on_fragment(carrier, way, frame.payload);
+    if (!way.passes_fragments(frame.payload.size())) return close_for(carrier, way.why_not_whole());
+    return on_whole(carrier, way, frame.kind, frame.payload);
+  } catch (...) {
+    why = why_not_taken();
   }
   close_for(carrier, std::move(why));
+}
+
+void Links::on_whole(Carrier& carrier, Link& way, FrameKind kind, std::span<std::byte const> payload) {
+  if (kind == FrameKind::control) return directory_.on_control(carrier.peer(), payload);
+  if (!unpacking_.idle()) {
+    auto const pair = way.pair_of(kind, payload);
+    if (unpacking_.holds(way, pair)) {
+      detail::ByteBuffer copy;
+      copy.append(payload.data(), payload.size());
+      return unpack_later(way, pair, kind, std::move(copy));
+    }
+  }
+  take_message(way, kind, payload);
+}
+
+void Links::on_fragment(Carrier& carrier, Link& way, std::span<std::byte const> payload) {
+  auto whole = way.reassemble(payload);
+  if (!whole) {
+    if (auto why = way.why_not_whole(); !why.empty()) close_for(carrier, std::move(why));
+    return;
+  }
+  if (whole->kind == FrameKind::control || whole->payload.size() <= unpacked_at_once_bytes_max)
+    return on_whole(carrier, way, whole->kind, whole->payload);
+  auto const pair = way.pair_of(whole->kind, whole->payload);
+  unpack_later(way, pair, whole->kind, std::move(whole->payload));
+}
+
+/// Answers are always taken: open calls bound them.
+void Links::unpack_later(Link& way, WorkerPair const& pair, FrameKind kind, detail::ByteBuffer payload) {
+  if (kind == FrameKind::request && !unpacking_.has_room(payload.size())) return way.refuse_request(payload);
+  unpacking_.add({&way, pair, kind, std::move(payload)});
+}
+
+void Links::unpack(Unpacking::Job& job) {
+  std::string why;
+  try {
+    return take_message(*job.link, job.kind, job.payload);
+  } catch (...) {
+    why = why_not_taken();
+  }
+  host::log(host::Level::error, fmt::format("closed the connection with env {}: {}", job.link->env(), why));
+  job.link->close(std::move(why));
 }
 
 void Links::close_for(Carrier& carrier, std::string why) {

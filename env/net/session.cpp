@@ -7,10 +7,25 @@
 
 namespace corps::net {
 
-std::uint64_t Session::push(FrameKind kind, detail::ByteBuffer& frame) {
+std::uint64_t Session::push(FrameKind kind, detail::ByteBuffer& frame, WorkerPair const& pair) {
+  if (large_.takes(pair, frame.size())) return large_.add(pair, kind, frame) | ticket_bit;
+  auto const size = frame.size();
+  auto const id = number(kind, frame);
+  // However many others there are, those that take turns have theirs.
+  if (!large_.empty() && (since_turn_ += size) >= settings_.fragments.fragment_bytes) take_turn();
+  return id;
+}
+
+std::uint64_t Session::number(FrameKind kind, detail::ByteBuffer& frame) {
   auto const number = acked_ + frames_.count() + 1;
   frames_.push(kind, static_cast<std::uint16_t>(number), frame);
   return number;
+}
+
+void Session::take_turn() {
+  auto next = large_.next();
+  number(next.kind, next.frame);
+  since_turn_ = 0;
 }
 
 void Session::attach() noexcept {
@@ -55,6 +70,8 @@ void Session::put_own_frame() {
 
 std::size_t Session::offer(std::span<Piece> pieces) noexcept {
   if (state_ == State::down) return 0;
+  // Only as much as the carrier may take at once: what others send meanwhile comes before the next turn.
+  while (state_ == State::open && !large_.empty() && frames_.unsent_bytes() < settings_.fragments.fragment_bytes) take_turn();
   if (own_.count() == 0) put_own_frame();
   std::size_t count = 0;
   std::size_t frames = 0;
@@ -141,6 +158,10 @@ Session::Step Session::take_resume(std::span<std::byte const> payload) {
   lost_ = offered_;
   frames_.release(static_cast<std::size_t>(offered_ - acked_));
   frames_.number_from(1);
+  if (replaced) {
+    large_.drop_begun();
+    frames_.void_fragments();
+  }
   forget_numbers();
   return replaced ? Step::replaced : Step::begun;
 }
@@ -189,6 +210,7 @@ Session::Step Session::refuse(Step how, std::string why) {
 void Session::clear(std::uint64_t id) noexcept {
   detach();
   frames_.clear();
+  large_.clear();
   forget_numbers();
   id_ = id;
   peer_id_ = 0;

@@ -1,4 +1,5 @@
-// The frame reader: any bytes, cut in any way, give the same frames, and no more memory is held than bytes came.
+// The frame reader: any bytes, cut in any way, give the same frames, and no more memory is held than bytes came. Fragments among
+// them are put together, within the limits.
 
 #include <algorithm>
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "env/net/internal/fragments.hpp"
 #include "env/net/internal/frame.hpp"
 
 namespace {
@@ -16,7 +18,9 @@ using namespace corps::net;
 
 struct Outcome {
   std::vector<std::pair<FrameKind, std::string>> frames;
+  std::vector<std::string> whole;
   std::string failure;
+  std::string fragment_failure;
 
   friend bool operator==(Outcome const&, Outcome const&) = default;
 };
@@ -29,6 +33,8 @@ void require(bool holds) {
 Outcome read(Phase phase, std::span<std::byte const> stream, std::span<std::byte const> cuts) {
   constexpr std::uint32_t payload_bytes_max = 1 << 16;
   FrameReader reader(phase, payload_bytes_max);
+  constexpr FragmentLimits limits{.fragment_bytes = 64, .message_bytes_max = 200, .begun_bytes_max = 300};
+  Reassembly reassembly(limits);
   Outcome outcome;
   std::size_t received = 0;
   for (std::size_t cut = 0; received < stream.size(); ++cut) {
@@ -38,6 +44,17 @@ Outcome read(Phase phase, std::span<std::byte const> stream, std::span<std::byte
     while (auto const frame = reader.next(piece)) {
       require(is_legal(phase, static_cast<std::uint8_t>(frame->kind)));
       require(frame->payload.size() <= payload_bytes_max);
+      if (!reassembly.why().empty()) {
+        outcome.fragment_failure = reassembly.why();
+      } else if (frame->kind != FrameKind::fragment) {
+        static_cast<void>(reassembly.pass(frame->payload.size()));
+      } else if (auto const whole = reassembly.take(frame->payload)) {
+        require(whole->payload.size() <= limits.message_bytes_max);
+        require(whole->kind >= FrameKind::request && whole->kind <= FrameKind::control);
+        outcome.whole.emplace_back(reinterpret_cast<char const*>(whole->payload.data()), whole->payload.size());
+      }
+      require(reassembly.held_bytes() <= received);
+      require(reassembly.held_bytes() <= limits.begun_bytes_max);
       outcome.frames.emplace_back(frame->kind,
                                   std::string(reinterpret_cast<char const*>(frame->payload.data()), frame->payload.size()));
     }

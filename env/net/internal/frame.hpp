@@ -32,8 +32,8 @@ std::string kind_text(std::uint8_t kind);
 std::array<std::byte, header_bytes> frame_header(FrameKind kind, std::size_t payload_size, std::uint16_t number = 0) noexcept;
 
 /// Cuts a stream of bytes into frames. Knows no sockets.
-/// Threads: one at a time. Limits: holds at most 2 × the bytes received of one unfinished frame + 4 KiB, whatever a header
-/// claims.
+/// Threads: one at a time. Limits: holds at most 2 × the bytes received of one unfinished frame, or of the one before it as long
+/// as more comes, + 4 KiB, whatever a header claims.
 class FrameReader {
  public:
   FrameReader(Phase phase, std::uint32_t payload_bytes_max) noexcept : phase_(phase), payload_bytes_max_(payload_bytes_max) {}

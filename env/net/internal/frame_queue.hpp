@@ -51,6 +51,8 @@ class FrameQueue {
   void rewind() noexcept;
   /// Frames, of which none was ever offered, get other numbers: the first this one.
   void number_from(std::uint16_t number) noexcept;
+  /// What is left of fragments goes to a peer that has not got what was before it: it is told not to look at them.
+  void void_fragments() noexcept;
   void clear() noexcept;
 
   std::size_t count() const noexcept { return count_; }

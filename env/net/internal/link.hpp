@@ -23,6 +23,7 @@ namespace corps::net {
 struct LinkLimits {
   std::size_t in_flight_bytes_max = std::size_t{64} << 20;  // limits.in_flight_per_link; past it requests are Overloaded
   std::size_t message_bytes_max = std::size_t{256} << 20;   // limits.message
+  std::size_t fragment_bytes = std::size_t{256} << 10;      // limits.frame; a larger message is sent in fragments
   /// Bytes of all kinds that are kept. Replies are never refused for want of room, since open calls bound them; so there is room
   /// for them on top of the requests that are let in, and whoever goes past it is not spoken to any more.
   std::size_t kept_bytes_max = 2 * ((std::size_t{64} << 20) + (std::size_t{256} << 20));
@@ -93,9 +94,23 @@ class Link final : public detail::Origin, private Outbox {
   void give_up(std::string const& why);
 
   // Frames of the peer, in order; on the I/O thread. What cannot be unpacked throws DecodeError.
+  /// The message that a fragment ends, or nothing; then why_not_whole() says whether the peer may send this.
+  std::optional<Reassembly::Whole> reassemble(std::span<std::byte const> payload);
+  /// A frame that is none. False: a message is not gone on with; why_not_whole().
+  bool passes_fragments(std::size_t bytes);
+  std::string why_not_whole();
+  /// Between which two Workers a request, an answer or an error is.
+  WorkerPair pair_of(FrameKind kind, std::span<std::byte const> payload);
+  /// Ends a request that there is no room for until it is unpacked.
+  void refuse_request(std::span<std::byte const> payload);
+
+  // The rest also on the thread that unpacks: what is between the same two Workers on one thread at a time.
+
   void on_request(std::span<std::byte const> payload);
   void on_answer(std::span<std::byte const> payload);
   void on_error(std::span<std::byte const> payload);
+  /// What the peer sent is no message: its carrier is closed.
+  void close(std::string why);
 
  private:
   enum class State : std::uint8_t {
@@ -105,7 +120,7 @@ class Link final : public detail::Origin, private Outbox {
     awaiting,  // the other side makes one
     up,
   };
-  /// A request that is away, and the number of its frame in the session.
+  /// A request that is away, and what its session knows it by.
   struct Away {
     std::unique_ptr<detail::Request> request;
     std::uint64_t frame = 0;
@@ -118,10 +133,10 @@ class Link final : public detail::Origin, private Outbox {
 
   std::unique_ptr<detail::Request> take_open(std::uint64_t number);
   std::vector<Ended> end_session();
-  void lose_offered(std::vector<Ended>& ended, std::uint64_t lost);
+  void lose_offered(std::vector<Ended>& ended);
   void end(std::vector<Ended> requests, std::string const& why) const noexcept;
-  void answer_with_error(std::uint64_t call, ErrorInfo error) noexcept;
-  bool reply(FrameKind kind, detail::ByteBuffer& frame) noexcept;
+  void answer_with_error(std::uint64_t call, WorkerPair const& pair, ErrorInfo error) noexcept;
+  bool reply(FrameKind kind, detail::ByteBuffer& frame, WorkerPair const& pair) noexcept;
   std::uint64_t fresh_id() { return host::random_u64(random_) | 1; }
 
   std::size_t offer(Carrier& by, std::span<Piece> pieces) noexcept override;
@@ -151,6 +166,10 @@ class Link final : public detail::Origin, private Outbox {
   Session session_;
   Carrier const* taker_ = nullptr;     // the carrier that the session knows
   bool acknowledge_expected_ = false;  // acknowledge() will be called
+
+  std::mutex reassembly_mutex_;  // a leaf
+  Reassembly reassembly_;
+  bool reassembling_ = false;  // on the I/O thread: it may hold something
 };
 
 }  // namespace corps::net

@@ -12,6 +12,7 @@
 #include "corps/detail/envelope.hpp"
 #include "env/net/internal/link.hpp"
 #include "env/net/internal/network.hpp"
+#include "env/net/internal/unpacking.hpp"
 
 namespace corps::net {
 
@@ -70,6 +71,10 @@ class Links final : public Events {
   void want_carrier(Link& way);
   void queue_dial(Link& way);
   void begin_dials();
+  void on_whole(Carrier& carrier, Link& way, FrameKind kind, std::span<std::byte const> payload);
+  void on_fragment(Carrier& carrier, Link& way, std::span<std::byte const> payload);
+  void unpack_later(Link& way, WorkerPair const& pair, FrameKind kind, detail::ByteBuffer payload);
+  void unpack(Unpacking::Job& job);
   void close_for(Carrier& carrier, std::string why);
   void dial_after(std::chrono::nanoseconds delay, Link& way);
   void dial_if_peer_is_late(Link& way);
@@ -89,6 +94,8 @@ class Links final : public Events {
   std::mutex mutex_;
   std::map<EnvId, std::unique_ptr<Link>> links_;
   bool stopped_ = false;
+
+  Unpacking unpacking_;  // last: it uses links_
 };
 
 }  // namespace corps::net

@@ -7,6 +7,7 @@
 
 #include "corps/detail/bytes.hpp"
 #include "env/net/internal/carrier.hpp"
+#include "env/net/internal/fragments.hpp"
 #include "env/net/internal/frame.hpp"
 #include "env/net/internal/frame_queue.hpp"
 
@@ -17,6 +18,7 @@ struct SessionSettings {
   std::uint32_t acknowledge_after_frames = 64;
   std::size_t acknowledge_after_bytes = std::size_t{256} << 10;
   std::uint32_t acknowledge_along_after_frames = 16;  // where something is sent anyway
+  FragmentLimits fragments = {};
 };
 
 /// What two Envs say to each other, beyond the life of a carrier: frames are numbered in both directions and kept until the peer
@@ -39,19 +41,26 @@ class Session {
   };
 
   /// `id` is random and not 0: it tells this session from one before it, which was cleared.
-  explicit Session(std::uint64_t id, SessionSettings settings = {}) : settings_(settings), id_(id) {}
+  explicit Session(std::uint64_t id, SessionSettings settings = {}) : settings_(settings), id_(id), large_(settings.fragments) {}
 
   // Sending.
 
-  /// Numbers a frame that begins with room for its header, and keeps it until it is acknowledged. Returns its number. A small
-  /// one is copied, and the buffer stays with the caller; a large one is taken over.
-  std::uint64_t push(FrameKind kind, detail::ByteBuffer& frame);
+  /// Sends a message, whose frame begins with room for its header, and keeps it until it is acknowledged. A small one is copied,
+  /// and the buffer stays with the caller; a large one is taken over. One that is larger than a fragment waits for its turns, and
+  /// with it what comes after it between the same two Workers; others overtake. Returns what it is known by.
+  std::uint64_t push(FrameKind kind, detail::ByteBuffer& frame, WorkerPair const& pair = {});
   /// Of the frames that are kept.
-  std::size_t kept_bytes() const noexcept { return frames_.bytes(); }
+  std::size_t kept_bytes() const noexcept { return frames_.bytes() + large_.bytes(); }
+  /// What a further message of this size is let in by: large ones that wait for their turns do not stand in the way of others.
+  std::size_t kept_bytes_for(std::size_t frame_size) const noexcept {
+    return large_.is_large(frame_size) ? kept_bytes() : frames_.bytes() + large_.small_bytes();
+  }
   /// What the peer lets us keep without its acknowledgement; unlimited until it has said.
   std::size_t peer_credit_bytes() const noexcept { return peer_credit_; }
-  /// Whether any byte of it was given to a carrier: the peer may have got it.
-  bool was_offered(std::uint64_t number) const noexcept { return number <= offered_; }
+  /// Whether a carrier was given some of it, or of one that waited for its turns, all: the peer may have got it.
+  bool was_offered(std::uint64_t id) const noexcept {
+    return (id & ticket_bit) != 0 ? !large_.holds(id & ~ticket_bit) : id <= offered_;
+  }
   /// Both sides have agreed on a session, which has not ended.
   bool is_alive() const noexcept { return peer_id_ != 0; }
   /// The carrier is there and the two have agreed where to go on.
@@ -75,9 +84,11 @@ class Session {
   Step take(Frame const& frame);
   /// After `cut` and `illegal`: why.
   std::string const& why() const noexcept { return why_; }
-  /// After `replaced`: frames of the old session up to this number are lost; those after it are sent in the new one, with numbers
-  /// that are less by this.
-  std::uint64_t lost() const noexcept { return lost_; }
+  /// After `replaced`: what a message of the old session is known by in the new one; 0 if it is lost. `was_offered`: as it was.
+  std::uint64_t in_new_session(std::uint64_t id) const noexcept {
+    if ((id & ticket_bit) != 0) return large_.holds(id & ~ticket_bit) ? id : 0;
+    return id <= lost_ ? 0 : id - lost_;
+  }
   /// There is something to send that the peer waits for: flush the carrier.
   bool wants_flush() const noexcept { return acknowledge_wanted_; }
   /// Frames were received that are not acknowledged: call acknowledge() in a short time.
@@ -92,7 +103,10 @@ class Session {
 
  private:
   enum class State : std::uint8_t { down, greeting, open };
+  static constexpr std::uint64_t ticket_bit = std::uint64_t{1} << 63;  // of one that waits, or has, for its turns
 
+  std::uint64_t number(FrameKind kind, detail::ByteBuffer& frame);
+  void take_turn();
   void put_own_frame();
   void release_acked() noexcept;
   void forget_numbers() noexcept;
@@ -112,7 +126,9 @@ class Session {
 
   // Sending.
   FrameQueue frames_;  // from number acked_ + 1 on
-  FrameQueue own_;     // of the session itself: they have no number. At most one
+  LargeMessages large_;
+  std::size_t since_turn_ = 0;  // bytes of other frames, since one of these had its turn
+  FrameQueue own_;              // of the session itself: they have no number. At most one
   std::uint64_t acked_ = 0;
   std::uint64_t peer_received_ = 0;   // as the peer says; acked_ follows when a carrier has given back what it reads
   std::uint64_t offered_ = 0;         // the highest number of which the peer may have got a byte

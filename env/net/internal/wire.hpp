@@ -16,6 +16,7 @@ enum class FrameKind : std::uint8_t {
   goodbye = 5,  // written and read by the carrier itself
   resume = 6,   // written and read by the session, as the next one
   acknowledge = 7,
+  fragment = 8,  // of a message of the kinds 1 to 4
   hello = 16,
   challenge = 17,
   proof = 18,
@@ -37,8 +38,8 @@ enum class RefuseCode : std::uint16_t { version = 1, refused = 2, duplicate = 3 
 inline constexpr std::array<std::byte, 8> magic{std::byte{0x89}, std::byte{'C'}, std::byte{'O'},  std::byte{'R'},
                                                 std::byte{'P'},  std::byte{'S'}, std::byte{'\r'}, std::byte{'\n'}};
 
-inline constexpr std::uint16_t version_min = 3;
-inline constexpr std::uint16_t version_max = 3;
+inline constexpr std::uint16_t version_min = 4;
+inline constexpr std::uint16_t version_max = 4;
 
 inline constexpr std::size_t header_bytes = 8;
 inline constexpr std::size_t number_at = 6;  // in a header
@@ -51,6 +52,17 @@ inline constexpr std::size_t challenge_bytes = hello_bytes;
 inline constexpr std::size_t refuse_bytes = 8 + proof_bytes;
 inline constexpr std::size_t resume_bytes = 4 * 8;
 inline constexpr std::size_t acknowledge_bytes = 2 * 8;
+inline constexpr std::size_t fragment_head_bytes = 8;
+
+// Flags of a fragment.
+inline constexpr unsigned fragment_first = 1;
+inline constexpr unsigned fragment_last = 2;
+inline constexpr unsigned fragment_void = 4;  // of a message that was given up: not looked at
+
+inline constexpr std::size_t partial_messages_max = 16;  // sent in fragments at a time, in one direction
+/// Fragments' worth of bytes between two of one message. A sender lets at most 16 others have their turn, each of which may be
+/// a fragment and nearly one more, with as much again of other frames in between.
+inline constexpr std::size_t fragment_gap_max = 2 * 4 * partial_messages_max;
 
 inline constexpr std::uint32_t unproved_payload_bytes_max = 4096;
 inline constexpr std::size_t goodbye_bytes_max = 256;

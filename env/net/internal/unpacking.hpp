@@ -1,0 +1,67 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+
+#include "corps/detail/bytes.hpp"
+#include "env/net/internal/fragments.hpp"
+
+namespace corps::net {
+
+class Link;
+
+/// Large messages that are unpacked by a thread of their own ("corps unpack"), so that they hold up no small ones on the I/O
+/// thread, and what came after them between the same two Workers. The thread begins with the first of them.
+/// Limits: `bytes_max` wait, or one message that is larger.
+class Unpacking {
+ public:
+  struct Job {
+    Link* link;
+    WorkerPair pair;
+    FrameKind kind;
+    detail::ByteBuffer payload;
+  };
+  using Work = std::function<void(Job& job)>;
+
+  Unpacking(std::size_t bytes_max, Work work) : bytes_max_(bytes_max), work_(std::move(work)) {}
+  ~Unpacking() { stop(); }
+  Unpacking(Unpacking const&) = delete;
+  Unpacking& operator=(Unpacking const&) = delete;
+
+  // On the I/O thread.
+
+  bool idle() const noexcept { return jobs_.load(std::memory_order_acquire) == 0; }
+  /// Something between these two is here still: what comes after it must be added as well.
+  bool holds(Link const& link, WorkerPair const& pair);
+  /// There is room for a request of this size.
+  bool has_room(std::size_t bytes);
+  void add(Job job);
+
+  /// What waits is dropped. Any thread, once.
+  void stop();
+
+ private:
+  using Pairs = std::unordered_map<WorkerPair, std::size_t, HashWorkerPair>;
+
+  void run();
+
+  std::size_t const bytes_max_;
+  Work const work_;
+  std::atomic<std::size_t> jobs_{0};
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Job> queue_;
+  std::unordered_map<Link const*, Pairs> pairs_;
+  std::size_t bytes_ = 0;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace corps::net

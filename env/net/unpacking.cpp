@@ -1,0 +1,71 @@
+#include "env/net/internal/unpacking.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <utility>
+
+namespace corps::net {
+
+bool Unpacking::holds(Link const& link, WorkerPair const& pair) {
+  std::lock_guard const lock{mutex_};
+  auto const found = pairs_.find(&link);
+  return found != pairs_.end() && found->second.contains(pair);
+}
+
+bool Unpacking::has_room(std::size_t bytes) {
+  std::lock_guard const lock{mutex_};
+  return bytes_ == 0 || bytes_ + bytes <= bytes_max_;
+}
+
+void Unpacking::add(Job job) {
+  std::lock_guard const lock{mutex_};
+  if (stopping_) return;
+  bytes_ += job.payload.size();
+  ++pairs_[job.link][job.pair];
+  queue_.push_back(std::move(job));
+  jobs_.fetch_add(1, std::memory_order_relaxed);
+  if (thread_.joinable()) return changed_.notify_one();
+  // Signals are for the threads that ask for them.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Unpacking::run() {
+  ::pthread_setname_np(::pthread_self(), "corps unpack");
+  std::unique_lock lock{mutex_};
+  for (;;) {
+    changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (stopping_) return;
+    auto job = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    auto const bytes = job.payload.size();
+    work_(job);
+    job.payload.release();
+    lock.lock();
+    bytes_ -= bytes;
+    auto const pairs = pairs_.find(job.link);
+    auto const pair = pairs->second.find(job.pair);
+    if (--pair->second == 0) pairs->second.erase(pair);
+    if (pairs->second.empty()) pairs_.erase(pairs);
+    jobs_.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+void Unpacking::stop() {
+  std::thread thread;
+  {
+    std::lock_guard const lock{mutex_};
+    stopping_ = true;
+    thread.swap(thread_);
+    changed_.notify_all();
+  }
+  if (thread.joinable()) thread.join();
+}
+
+}  // namespace corps::net
