@@ -75,7 +75,7 @@ TEST_CASE("shm carrier: what is under way when a side closes in order arrives") 
 
 /// A peer with the secret and its own idea of what to give with its proof.
 struct Rogue {
-  explicit Rogue(Node& server) : socket(server.listen()), server_peer(server.self()) {}
+  explicit Rogue(Node& server) : endpoint(server.listen()), socket(endpoint), server_peer(server.self()) {}
 
   /// False: the server did not accept.
   bool prove(std::vector<int> const& fds) {
@@ -128,6 +128,7 @@ struct Rogue {
     return byte;
   }
 
+  Endpoint endpoint;
   RawSocket socket;
   Peer server_peer;
   ShmDescriptors of_server;
@@ -164,7 +165,7 @@ TEST_CASE("shm carrier: a peer that gives other descriptors is not let in, and t
     CHECK_FALSE(rogue.prove(each.fds));
     CHECK(line_of(server).find(each.said) != std::string::npos);
     Node client(identity_of(1));
-    client.network.dial(server.self(), {unix_endpoint(identity_of(0).corps_id, server.self())});
+    client.network.dial(server.self(), {rogue.endpoint});
     check_echo(server, client, "let in");
   }
 }

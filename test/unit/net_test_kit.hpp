@@ -40,7 +40,7 @@ inline std::string text_of(std::span<std::byte const> bytes) {
 inline std::span<std::byte const> view(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 inline Identity identity_of(corps::EnvId env, std::uint32_t epoch = 1) {
-  // Another Corps id in each process, so that tests that run at the same time do not share names of sockets.
+  // Another Corps id in each process: tests run at the same time.
   Identity identity;
   auto const pid = static_cast<std::uint32_t>(::getpid());
   put_number(identity.corps_id.data(), pid);
@@ -115,8 +115,13 @@ class Node : public Events {
     network.start();
   }
 
-  /// Listens on the Unix endpoint of its identity.
-  Endpoint listen() { return network.listen({unix_endpoint(identity_.corps_id, identity_.self)}).at(0); }
+  /// Listens on a Unix endpoint that no other has, or had: on a busy machine one may not be closed yet.
+  Endpoint listen() {
+    static std::atomic<std::uint32_t> count{0};
+    auto unique = identity_.corps_id;
+    put_number(unique.data() + sizeof(std::uint32_t), ++count);
+    return network.listen({unix_endpoint(unique, identity_.self)}).at(0);
+  }
   Peer self() const { return identity_.self; }
 
   /// Waits until `condition`, called with the lock held, is true. False: not within 5 seconds.
