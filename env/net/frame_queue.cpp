@@ -60,6 +60,17 @@ bool FrameQueue::at_end(Place const& place) const noexcept {
   return place.block < blocks_.size() && place.at == blocks_[place.block].bytes.size();
 }
 
+/// The same, where a frame is: the end of a block is the beginning of the next.
+FrameQueue::Place FrameQueue::of_frame(Place const& place) const noexcept {
+  return at_end(place) ? Place{place.block + 1, 0, 0} : place;
+}
+
+template <class Visit>
+void FrameQueue::for_each_frame(Visit const& visit) {
+  auto place = of_frame(first_);
+  for (auto left = count_; left != 0; --left, pass(place)) visit(blocks_[place.block].bytes.data() + place.at);
+}
+
 /// To the frame after it, or to where that one will be.
 void FrameQueue::pass(Place& place) const noexcept {
   place.at += frame_size(place);
@@ -70,8 +81,7 @@ void FrameQueue::pass(Place& place) const noexcept {
 // --- what is sent --------------------------------------------------------------------------------------------------
 
 std::size_t FrameQueue::offer(std::span<Piece> pieces, std::size_t& frames) const noexcept {
-  auto from = next_;
-  if (at_end(from)) from = {from.block + 1, 0, 0};
+  auto from = of_frame(next_);
   std::size_t count = 0;
   frames = 0;
   for (auto at = from.at + partial_; from.block < blocks_.size() && count < pieces.size();
@@ -89,7 +99,7 @@ Piece FrameQueue::offer_begun() const noexcept {
 
 void FrameQueue::taken(std::size_t bytes) noexcept {
   for (partial_ += bytes; partial_ != 0; ++sent_) {
-    if (at_end(next_)) next_ = {next_.block + 1, 0, 0};
+    next_ = of_frame(next_);
     auto const size = frame_size(next_);
     if (partial_ < size) return;
     partial_ -= size;
@@ -161,20 +171,13 @@ void FrameQueue::drop_sparse_block() noexcept {
 }
 
 void FrameQueue::number_from(std::uint16_t number) noexcept {
-  auto place = first_;
-  if (at_end(place)) place = {place.block + 1, 0, 0};
-  for (auto left = count_; left != 0; --left, pass(place)) {
-    put_number(blocks_[place.block].bytes.data() + place.at + number_at, number++);
-  }
+  for_each_frame([&](std::byte* frame) { put_number(frame + number_at, number++); });
 }
 
 void FrameQueue::void_fragments() noexcept {
-  auto place = first_;
-  if (at_end(place)) place = {place.block + 1, 0, 0};
-  for (auto left = count_; left != 0; --left, pass(place)) {
-    auto* const frame = blocks_[place.block].bytes.data() + place.at;
+  for_each_frame([](std::byte* frame) {
     if (static_cast<FrameKind>(frame[4]) == FrameKind::fragment) frame[header_bytes + 5] |= std::byte{fragment_void};
-  }
+  });
 }
 
 void FrameQueue::clear() noexcept {

@@ -34,6 +34,12 @@ struct RequestHead {
   std::uint64_t caller = 0;
 };
 
+RequestHead take_head(Unpacker& in) {
+  RequestHead head;
+  in(head.number, head.method, head.target, head.remaining_ns, head.caller);
+  return head;
+}
+
 ErrorInfo link_full(EnvId env, std::size_t bytes) {
   return {Errc::overloaded,
           Ran::no,
@@ -177,8 +183,7 @@ void Link::on_error(std::span<std::byte const> payload) {
 
 void Link::on_request(std::span<std::byte const> payload) {
   Unpacker in{payload};
-  RequestHead head;
-  in(head.number, head.method, head.target, head.remaining_ns, head.caller);
+  auto const head = take_head(in);
   auto context = detail::unpack_context(in);
   WorkerPair const back{head.target, head.caller};
   auto const* const method = detail::find_method(head.method);
@@ -217,8 +222,7 @@ void Link::on_request(std::span<std::byte const> payload) {
 WorkerPair Link::pair_of(FrameKind kind, std::span<std::byte const> payload) {
   Unpacker in{payload};
   if (kind == FrameKind::request) {
-    RequestHead head;
-    in(head.number, head.method, head.target, head.remaining_ns, head.caller);
+    auto const head = take_head(in);
     return {head.caller, head.target};
   }
   std::uint64_t number = 0;
@@ -232,8 +236,7 @@ WorkerPair Link::pair_of(FrameKind kind, std::span<std::byte const> payload) {
 
 void Link::refuse_request(std::span<std::byte const> payload) {
   Unpacker in{payload};
-  RequestHead head;
-  in(head.number, head.method, head.target, head.remaining_ns, head.caller);
+  auto const head = take_head(in);
   answer_with_error(head.number, {head.target, head.caller},
                     {Errc::overloaded,
                      Ran::no,

@@ -1,8 +1,6 @@
 #include "env/net/internal/network.hpp"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -17,6 +15,7 @@
 #include <utility>
 #include <variant>
 
+#include "env/host/internal/thread.hpp"
 #include "env/net/internal/handshake.hpp"
 #include "env/net/internal/log_limiter.hpp"
 #include "env/net/internal/opening.hpp"
@@ -130,19 +129,12 @@ class Network::Impl final : public Stream::Owner, public Opening::Owner, public 
 // Start and stop.
 
 void Network::Impl::start() {
-  // Signals are for the threads that ask for them: none is handled here.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this, self = shared_from_this()] {
-    ::pthread_setname_np(::pthread_self(), "corps io");
+  thread_ = host::start_thread("corps io", [this, self = shared_from_this()] {
     reactor_.run();
     std::lock_guard const lock(ended_mutex_);
     ended_ = true;
     ended_changed_.notify_all();
   });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 bool Network::Impl::stop(std::chrono::milliseconds limit) {

@@ -1,9 +1,8 @@
 #include "env/net/internal/unpacking.hpp"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <utility>
+
+#include "env/host/internal/thread.hpp"
 
 namespace corps::net {
 
@@ -26,17 +25,10 @@ void Unpacking::add(Job job) {
   queue_.push_back(std::move(job));
   jobs_.fetch_add(1, std::memory_order_relaxed);
   if (thread_.joinable()) return changed_.notify_one();
-  // Signals are for the threads that ask for them.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = host::start_thread("corps unpack", [this] { run(); });
 }
 
 void Unpacking::run() {
-  ::pthread_setname_np(::pthread_self(), "corps unpack");
   std::unique_lock lock{mutex_};
   for (;;) {
     changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });

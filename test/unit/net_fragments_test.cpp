@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "env/net/internal/frame_queue.hpp"
+#include "test/unit/net_frame_kit.hpp"
 
 namespace corps::net {
 namespace {
@@ -20,7 +20,7 @@ using Bytes = std::vector<std::byte>;
 constexpr FragmentLimits small_limits{.fragment_bytes = 100, .message_bytes_max = 1000, .begun_bytes_max = 2000};
 
 detail::ByteBuffer frame_of(char letter, std::size_t size) {
-  auto frame = frame_with_room();
+  auto frame = test::frame_with_room();
   std::fill_n(frame.extend(size), size, std::byte(letter));
   return frame;
 }

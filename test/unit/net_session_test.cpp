@@ -8,11 +8,13 @@
 #include <memory>
 #include <random>
 
+#include "test/unit/net_frame_kit.hpp"
 #include "test/unit/net_memory_carrier.hpp"
 
 namespace corps::net {
 namespace {
 
+using test::frame_with_room;
 using test::MemoryCarrier;
 using Step = Session::Step;
 

@@ -25,6 +25,7 @@
 #include "env/net/internal/frame_queue.hpp"
 #include "env/net/internal/handshake.hpp"
 #include "env/net/internal/network.hpp"
+#include "test/unit/net_frame_kit.hpp"
 
 namespace corps::net::test {
 

@@ -11,13 +11,6 @@
 
 namespace corps::net {
 
-/// A frame to send: room for its header, and then what its maker packs. FrameQueue::push fills the header in.
-inline detail::ByteBuffer frame_with_room() {
-  detail::ByteBuffer frame;
-  frame.extend(header_bytes);
-  return frame;
-}
-
 /// Frames that wait to be sent, and those that were and are kept, in order. A carrier reads them where they lie: small ones one
 /// behind the other in blocks, so that many of them are one piece.
 /// Threads: one at a time, but what was offered may be read meanwhile. Limits: holds at most 64 KiB and a half of bytes() more
@@ -81,6 +74,9 @@ class FrameQueue {
   void add_block(std::size_t needed);
   std::size_t frame_size(Place const& place) const noexcept;
   bool at_end(Place const& place) const noexcept;
+  Place of_frame(Place const& place) const noexcept;
+  template <class Visit>
+  void for_each_frame(Visit const& visit);
   void pass(Place& place) const noexcept;
   void drop_first_block() noexcept;
   void drop_sparse_block() noexcept;
