@@ -27,7 +27,6 @@ namespace detail {
 
 /// An application as the process sees it.
 struct AppRecord {
-  ClassRecord const* cls;
   /// A request that constructs the front.
   std::unique_ptr<Request> (*construct)(WorkerInfo info, Config const& config);
 };
@@ -50,7 +49,7 @@ AppRecord app_record() {
   static_assert(std::is_constructible_v<App, Config const&> || std::is_default_constructible_v<App>,
                 "corps: an application needs a constructor that takes corps::Config const&, or none");
   offer_api<App>();
-  return {&class_record<App>, &construct_front<App>};
+  return {&construct_front<App>};
 }
 
 /// What keeps a Corps running that another program started.

@@ -203,6 +203,7 @@ class Name : public detail::Callable<T, Name<T>> {
   /// The same Worker, with a context for calls: `name.with(context).call<...>(...)`; see corps/context.hpp.
   NameWith<T> with(Context context) const;
 
+  /// What it takes in a message: its address.
   static constexpr std::size_t packed_bytes = sizeof(EnvId) + sizeof(ConcId);
   template <class Archive>
   void save(Archive& out) const {

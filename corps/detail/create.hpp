@@ -114,7 +114,7 @@ void offer_api() {
 }
 
 /// Sends the request to a new cell of this Env, or to another Env. Takes it over.
-void send_create(Request& request, ClassRecord const& cls, WorkerInfo info, EnvId env);
+void send_create(Request& request, EnvId env);
 
 template <class T, class... A>
 Future<Name<T>> create_one(EnvId env, std::string tag, bool own_thread, A&&... args) {
@@ -124,7 +124,7 @@ Future<Name<T>> create_one(EnvId env, std::string tag, bool own_thread, A&&... a
   auto& request = *std::make_unique<Op>(WorkerInfo{std::move(tag), self().address(), own_thread},
                                         typename Op::Arguments(std::forward<A>(args)...))
                        .release();
-  send_create(request, class_record<T>, request.info, env);
+  send_create(request, env);
   return FutureMaker<Name<T>>::make(request);
 }
 

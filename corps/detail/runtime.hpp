@@ -63,10 +63,7 @@ inline Cell* home_of(ConcId id, Cell* known) noexcept {
 /// Begins a new Worker of this Env with the request that constructs it, and takes that over. `fixed` is none, or an id
 /// that means the same in every Env. The request ends with Overloaded when the Env holds `slots_max` Workers, with Refused
 /// when the Env is stopping.
-void begin_worker(Request& construct, ClassRecord const& cls, WorkerInfo info, ConcId fixed = ConcId::none) noexcept;
-
-/// Delivers a request of another Env that constructs a Worker: makes the cell for it. Takes it over.
-void deliver_create(std::unique_ptr<Request> request) noexcept;
+void begin_worker(Request& construct, ConcId fixed = ConcId::none) noexcept;
 
 /// Sends a request to another Env and takes it over; it always comes home.
 void route(std::unique_ptr<Request> request, EnvId env) noexcept;

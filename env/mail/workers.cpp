@@ -178,9 +178,11 @@ void give_own_thread(Cell& cell) {
 }
 
 /// Fills a cell for the new Worker, and opens its mailbox with the request in it: nothing can come before.
-void open_cell(Request& construct, ClassRecord const& cls, WorkerInfo info, ConcId fixed) {
+void open_cell(Request& construct, ConcId fixed) {
   if (!mail::gate_open.load(std::memory_order_acquire))
     throw Refused{fmt::format("env {} is stopping and makes no new Workers", env_facts.env)};
+  auto const& cls = *construct.method->constructs;
+  auto const& info = construct.method->describe_new(construct);
   auto& cell = mail::slab().allocate(fixed);
   auto const id = cell.id.load(std::memory_order_relaxed);
   cell.cls = &cls;
@@ -190,7 +192,7 @@ void open_cell(Request& construct, ClassRecord const& cls, WorkerInfo info, Conc
   cell.constructing = true;
   cell.mgr_env = info.mgr.env;
   cell.mgr_conc = info.mgr.conc;
-  if (!info.tag.empty()) cell.extra().tag = std::move(info.tag);
+  if (!info.tag.empty()) cell.extra().tag = info.tag;
   cell.mailbox_max.store(cls.mailbox != 0 ? cls.mailbox : env_facts.mailbox_max, std::memory_order_relaxed);
   cell.overflow.store(cls.overflow, std::memory_order_relaxed);
   if (info.own_thread) give_own_thread(cell);
@@ -207,9 +209,9 @@ void open_cell(Request& construct, ClassRecord const& cls, WorkerInfo info, Conc
 
 }  // namespace
 
-void begin_worker(Request& construct, ClassRecord const& cls, WorkerInfo info, ConcId fixed) noexcept {
+void begin_worker(Request& construct, ConcId fixed) noexcept {
   try {
-    open_cell(construct, cls, std::move(info), fixed);
+    open_cell(construct, fixed);
   } catch (Error const& error) {
     construct.bounce(error.info());
   }
@@ -222,17 +224,11 @@ WorkerInfo unpack_info(Unpacker& in) {
   return info;
 }
 
-void send_create(Request& request, ClassRecord const& cls, WorkerInfo info, EnvId env) {
+void send_create(Request& request, EnvId env) {
   ConcAddr const mgr{env, env_mgr_id};
   if (!open_call(request, mgr, default_limit_ns)) return;
   if (env != env_facts.env) return send_away(request, env);
-  begin_worker(request, cls, std::move(info));
-}
-
-void deliver_create(std::unique_ptr<Request> request) noexcept {
-  WorkerInfo info = request->method->describe_new(*request);
-  auto const& cls = *request->method->constructs;
-  begin_worker(*request.release(), cls, std::move(info));
+  begin_worker(request);
 }
 
 }  // namespace corps::detail

@@ -143,11 +143,10 @@ void CorpsMgr::wait_until(std::string_view what, bool (CorpsMgr::*is_so)(EnvId e
 }
 
 void CorpsMgr::make_front(detail::AppRecord const& app) {
-  detail::WorkerInfo const info{settings_.corps.tag, {}};
-  auto request = app.construct(info, env_.config());
+  auto request = app.construct({settings_.corps.tag, {}}, env_.config());
   auto& construct = *request.release();
   if (detail::open_call(construct, {0, corps_front_id}, settings_.limits.create_timeout.count()))
-    detail::begin_worker(construct, *app.cls, info, corps_front_id);
+    detail::begin_worker(construct, corps_front_id);
   detail::wait_for(construct, detail::never_ns);
   std::optional<ErrorInfo> error;
   if (auto const* failure = construct.failure()) error = *failure;

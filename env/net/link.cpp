@@ -216,7 +216,7 @@ void Link::on_request(std::span<std::byte const> payload) {
   }
   if (method->env_serves != nullptr) return method->env_serves(std::move(request));
   if (method->constructs == nullptr) return detail::deliver(*request.release(), nullptr, {self_, ConcId{head.target}});
-  detail::deliver_create(std::move(request));
+  detail::begin_worker(*request.release());
 }
 
 WorkerPair Link::pair_of(FrameKind kind, std::span<std::byte const> payload) {
