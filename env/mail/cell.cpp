@@ -219,7 +219,7 @@ void Cell::end_call(Request& request) {
     request.end_early(mail::no_room_in_time(request));
   } else {
     bool const not_begun = request.give_up();
-    request.end_early(not_begun ? mail::not_begun_in_time(request, request.sent_to) : mail::timed_out(request));
+    request.end_early(not_begun ? mail::not_begun_in_time(request, request.sent_to) : mail::timed_out(request, request.sent_to));
   }
   if (withdrawn) mail::bring_home(*this, request);
   settle();

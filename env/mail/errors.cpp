@@ -18,13 +18,13 @@ std::string method_name(detail::Request const& request) {
   return request.method == nullptr ? std::string{"a task"} : detail::readable(*request.method);
 }
 
-ErrorInfo timed_out(detail::Request const& request) {
+ErrorInfo timed_out(detail::Request const& request, ConcAddr target) {
   if (is_descriptor_wait(request)) return descriptor_timed_out(request);
   return {Errc::timeout,
           Ran::maybe,
           fmt::format("{} at {} did not answer before the deadline of the call; give it longer with within(...), or look at what "
                       "holds it up",
-                      method_name(request), to_string(request.sent_to)),
+                      method_name(request), to_string(target)),
           {},
           {}};
 }

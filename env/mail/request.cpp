@@ -72,8 +72,26 @@ void Request::fail(ErrorInfo info) noexcept {
   finish();
 }
 
+namespace {
+
+/// In a catch block. A Timeout that leaves a method once the deadline of its own request has passed says no more than that:
+/// its caller is told so, whether it has seen the deadline pass by itself or not.
+bool own_deadline_was_thrown(Request const& request) noexcept {
+  if (request.server == nullptr || request.deadline_ns == never_ns || request.deadline_ns > now_ns()) return false;
+  try {
+    throw;
+  } catch (Timeout const&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
+
 void Request::note_current_exception() noexcept {
   auto info = describe_thrown(std::current_exception());
+  if (own_deadline_was_thrown(*this)) info = mail::timed_out(*this, server->address());
   if (info.code == Errc::remote && method != nullptr && server != nullptr)
     info.chain.push_back(fmt::format("{} at {}", readable(*method), to_string(server->address())));
   error = std::make_unique<ErrorInfo>(std::move(info));

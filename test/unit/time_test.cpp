@@ -47,6 +47,12 @@ class Sleeper : public corps::Conc {
   }
 };
 
+class NapQueue : public corps::Conc {
+ public:
+  corps::Task<> nap_too_long() { co_await corps::sleep_for(1h); }
+  bool after_naps() { return true; }
+};
+
 TEST_CASE("a Worker and a plain thread sleep as long as they said, and serve others meanwhile") {
   Running corps;
   auto sleeper = corps::create<Sleeper>(corps::here()).get();
@@ -71,6 +77,14 @@ TEST_CASE("a request does not sleep past its deadline") {
   auto sleeper = corps::create<Sleeper>(corps::here()).get();
   CHECK(error_of(sleeper.within(5ms).call<&Sleeper::nap_too_long>()).code == Errc::timeout);
   CHECK(sleeper.call<&Sleeper::many>(2000).get(patience) == 2000);
+}
+
+TEST_CASE("a call whose method let its own deadline escape has timed out, also for a caller who looks later") {
+  Running corps;
+  auto sleeper = corps::create<NapQueue>(corps::here()).get();
+  auto too_long = sleeper.within(5ms).call<&NapQueue::nap_too_long>();
+  std::thread{[sleeper] { CHECK(sleeper.call<&NapQueue::after_naps>().get(patience)); }}.join();
+  CHECK(error_of(std::move(too_long)).code == Errc::timeout);
 }
 
 TEST_CASE("a sleep that is dropped leaves nothing behind, and one that outlives its Env ends") {

@@ -10,7 +10,7 @@ namespace corps::mail {
 std::string method_name(detail::Request const& request);
 
 /// The deadline passed while the request was away.
-ErrorInfo timed_out(detail::Request const& request);
+ErrorInfo timed_out(detail::Request const& request, ConcAddr target);
 /// The deadline passed before the request was begun.
 ErrorInfo not_begun_in_time(detail::Request const& request, ConcAddr target);
 /// The deadline passed while a tell waited for room.
