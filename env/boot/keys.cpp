@@ -65,7 +65,7 @@ constexpr std::int64_t path_bytes_max = 4'095;
 constexpr std::array table{
     key<corps_group, &C::tag>("corps.tag", Kind::tag, 1, 64, "Name of the Corps, in logs and for other Corps.", {},
                               "name of the first config file, else of the program"),
-    key<corps_group, &C::program>("corps.program", Kind::text, 0, path_bytes_max,
+    key<corps_group, &C::program>("corps.program", Kind::path, 0, path_bytes_max,
                                   "Executable that `corps boot` starts; relative to the folder of the file that sets it."),
     key<corps_group, &C::envs>("corps.envs", Kind::count, 1, 1'024, "Number of Envs (processes)."),
     key<corps_group, &C::without_env0>("corps.without_env0", Kind::word, 0, 0, "What the other Envs do when Env 0 is gone.",
@@ -116,9 +116,14 @@ constexpr std::array table{
     key<limits, &L::timers>("limits.timers", Kind::count, 1, 100'000'000,
                             "Timers and sleeps that wait in each Env; further ones end with Overloaded."),
     key<net, &NetSettings::listen>("net.listen", Kind::endpoint, 0, 0,
-                                   "Loopback address to listen on, port 0 for any; empty: only if the carrier needs it."),
+                                   "Address to listen on, port 0 for any; empty: only if the carrier needs it."),
     key<net, &NetSettings::carrier>("net.carrier", Kind::word, 0, 0, "How Envs of one host are linked; auto takes the fastest.",
                                     "auto|shm|unix|tcp"),
+    key<net, &NetSettings::tls_ca>("net.tls_ca", Kind::path, 0, path_bytes_max,
+                                   "PEM file of the CAs that sign certificates of Envs; with it, links over TCP are TLS."),
+    key<net, &NetSettings::tls_certificate>("net.tls_certificate", Kind::path, 0, path_bytes_max,
+                                            "PEM file of the certificate that each Env on this host shows, and of its chain."),
+    key<net, &NetSettings::tls_key>("net.tls_key", Kind::path, 0, path_bytes_max, "PEM file of the key of that certificate."),
     key<log, &LogSettings::level>("log.level", Kind::word, 0, 0, "Least severe message that is logged.",
                                   "trace|debug|info|warn|error|off"),
     key<log, &LogSettings::file>("log.file", Kind::text, 0, path_bytes_max, "File that the log is appended to; empty: stderr."),
@@ -172,6 +177,7 @@ std::string show(Key const& key, Value const& value) {
     case Kind::duration: return show_duration_ns(value.number);
     case Kind::word: return std::string{word_at(key.words, value.number)};
     case Kind::text:
+    case Kind::path:
     case Kind::tag:
     case Kind::endpoint: return value.text;
     case Kind::table: break;
@@ -198,8 +204,9 @@ std::string show_range(Key const& key) {
       return list;
     }
     case Kind::tag: return fmt::format("{} to {} of A-Z a-z 0-9 _ . -", key.min, key.max);
-    case Kind::text: return fmt::format("at most {} bytes", key.max);
-    case Kind::endpoint: return "loopback host:port, or empty";
+    case Kind::text:
+    case Kind::path: return fmt::format("at most {} bytes", key.max);
+    case Kind::endpoint: return "host:port, or empty; beyond loopback only with TLS";
     case Kind::table: break;
   }
   return "any";

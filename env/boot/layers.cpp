@@ -129,7 +129,8 @@ Value convert(Key const& key, TomlValue const& value, std::string const& written
       }
       return {checked(key, is_bytes ? parse_bytes(value.text) : parse_duration_ns(value.text)), {}};
     }
-    case Kind::text: return {0, checked_text(key, text())};
+    case Kind::text:
+    case Kind::path: return {0, checked_text(key, text())};
     case Kind::tag: return {0, checked_tag(text())};
     case Kind::word: return {word_position(key, text()), {}};
     case Kind::endpoint: return {0, text().empty() ? std::string{} : show_endpoint(parse_endpoint(text()))};
@@ -179,9 +180,9 @@ std::string tag_of(std::string const& path) {
   return tag;
 }
 
-std::string absolute_program(std::string const& program, std::string const& folder) {
-  if (program.empty()) return program;
-  return std::filesystem::absolute(std::filesystem::path{folder} / program).lexically_normal().string();
+std::string absolute_path(std::string const& path, std::string const& folder) {
+  if (path.empty()) return path;
+  return std::filesystem::absolute(std::filesystem::path{folder} / path).lexically_normal().string();
 }
 
 std::string lower(std::string_view text) {
@@ -293,7 +294,7 @@ void Layers::put(std::string const& name, TomlValue const& value, std::string co
   }
   try {
     auto converted = convert(*key, value, written);
-    if (key->name == "corps.program") converted.text = absolute_program(converted.text, place.folder);
+    if (key->kind == Kind::path) converted.text = absolute_path(converted.text, place.folder);
     key->write(settings_, converted);
   } catch (BadValue const& bad) {
     fail(place.text, fmt::format("{}: {}", key->name, bad.what()));
@@ -347,6 +348,29 @@ void Layers::check_rules() const {
     fail(sources_[index_of(listen)],
          fmt::format("{} needs TCP, but {}; the rule is net.listen only with net.carrier auto or tcp: remove one",
                      describe(listen), describe(*find_key("net.carrier"))));
+  }
+  check_tls_rules();
+}
+
+void Layers::check_tls_rules() const {
+  auto const& net = settings_.net;
+  std::array const files{&net.tls_ca, &net.tls_certificate, &net.tls_key};
+  auto const is_set = [](std::string const* path) { return !path->empty(); };
+  constexpr std::array<std::string_view, 3> names{"net.tls_ca", "net.tls_certificate", "net.tls_key"};
+  auto const first = std::ranges::find_if(files, is_set) - files.begin();
+  auto const missing = std::ranges::find_if_not(files, is_set) - files.begin();
+  if (first != std::ssize(files) && missing != std::ssize(files)) {
+    auto const& key = *find_key(names[static_cast<std::size_t>(first)]);
+    fail(sources_[index_of(key)], fmt::format("{} needs {} as well; the rule is all of net.tls_ca, net.tls_certificate and "
+                                              "net.tls_key, or none: set it too",
+                                              describe(key), names[static_cast<std::size_t>(missing)]));
+  }
+  if (!net.listen.empty() && first == std::ssize(files) && !is_loopback(parse_endpoint(net.listen).host)) {
+    auto const& listen = *find_key("net.listen");
+    fail(sources_[index_of(listen)],
+         fmt::format("{} is not a loopback address, and links beyond this host need TLS: set net.tls_ca, "
+                     "net.tls_certificate and net.tls_key, or listen on \"127.0.0.1:0\" or \"[::1]:0\"",
+                     describe(listen)));
   }
 }
 

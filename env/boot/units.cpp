@@ -70,11 +70,9 @@ std::string show(std::int64_t value, std::span<Unit const> units) {
   return fmt::format("{}{}", value, units.back().name);
 }
 
-bool is_loopback(std::string const& host) noexcept {
-  in_addr v4{};
-  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-  in6_addr v6{};
-  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+bool is_numeric(std::string const& host) noexcept {
+  in6_addr either{};
+  return inet_pton(AF_INET, host.c_str(), &either) == 1 || inet_pton(AF_INET6, host.c_str(), &either) == 1;
 }
 
 }  // namespace
@@ -114,13 +112,15 @@ Endpoint parse_endpoint(std::string_view text) {
   if (fault != std::errc{} || end != digits.data() + digits.size()) throw fail("has no port from 0 to 65535 (0: any free one)");
 
   if (endpoint.host == "localhost") endpoint.host = "127.0.0.1";
-  if (!is_loopback(endpoint.host)) {
-    throw BadValue{fmt::format(
-        "{} is not a loopback address; listening beyond loopback needs mutual TLS, which Corps does not have yet: use "
-        "\"127.0.0.1:0\" or \"[::1]:0\"",
-        in_quotes(text))};
-  }
+  if (!is_numeric(endpoint.host)) throw fail("has a host that is no IP address");
   return endpoint;
+}
+
+bool is_loopback(std::string const& host) noexcept {
+  in_addr v4{};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  in6_addr v6{};
+  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
 std::string show_endpoint(Endpoint const& endpoint) {

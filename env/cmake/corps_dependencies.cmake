@@ -6,7 +6,7 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 # Linked statically: the little of it that links need starts faster than the whole library is loaded, in every Env.
 set(OPENSSL_USE_STATIC_LIBS TRUE)
-find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL 3 REQUIRED COMPONENTS SSL Crypto)
 
 # Boost, toml++ and CLI11 are used as headers only, by the implementation only.
 find_path(CORPS_BOOST_INCLUDE_DIR boost/asio.hpp REQUIRED)

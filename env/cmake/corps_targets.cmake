@@ -155,7 +155,7 @@ function(corps_add_unit_tests target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER" "LIBRARIES")
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${arg_FOLDER}/*_test.cpp)
   corps_add_executable(${target} SOURCES ${PROJECT_SOURCE_DIR}/${arg_FOLDER}/main.cpp ${sources}
-                       LIBRARIES corps_test_flags doctest::doctest fmt::fmt spdlog::spdlog CAF::core OpenSSL::Crypto
+                       LIBRARIES corps_test_flags doctest::doctest fmt::fmt spdlog::spdlog CAF::core OpenSSL::SSL OpenSSL::Crypto
                                  corps_header_only ${arg_LIBRARIES})
   target_compile_definitions(${target} PRIVATE CORPS_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   corps_use_pch(${target} corps_test_pch)

@@ -48,11 +48,17 @@ net::ShmUse shm_use(startup::CarrierChoice carrier) {
   return net::ShmUse::never;
 }
 
-net::NetSettings net_settings(startup::LimitSettings const& limits, startup::CarrierChoice carrier) {
-  return {.frame_bytes_max = static_cast<std::uint32_t>(limits.frame + net::fragment_head_bytes),
-          .handshake_limit = limits.handshake,
-          .shm = shm_use(carrier),
-          .linger_limit = 1s};
+bool has_tls(startup::NetSettings const& net) { return !net.tls_ca.empty(); }
+
+net::NetSettings net_settings(startup::LimitSettings const& limits, startup::NetSettings const& net) {
+  net::NetSettings settings{.frame_bytes_max = static_cast<std::uint32_t>(limits.frame + net::fragment_head_bytes),
+                            .handshake_limit = limits.handshake,
+                            .shm = shm_use(net.carrier),
+                            .linger_limit = 1s};
+  if (has_tls(net))
+    settings.tls = std::make_shared<net::TlsContext>(
+        net::TlsSettings{.ca = net.tls_ca, .certificate = net.tls_certificate, .key = net.tls_key});
+  return settings;
 }
 
 void set_facts(startup::Settings const& settings, net::Peer self) {
@@ -71,14 +77,15 @@ std::vector<net::Endpoint> wanted_endpoints(startup::Settings const& settings, n
   auto const& net = settings.net;
   bool const only_tcp = net.carrier == startup::CarrierChoice::tcp;
   bool const first = identity.self.env == 0;
+  auto const* const scheme = has_tls(net) ? "tls:" : "tcp:";
   if (!only_tcp) endpoints.push_back(net::unix_endpoint(identity.corps_id, identity.self));
   if (net.carrier == startup::CarrierChoice::unix_socket || net.carrier == startup::CarrierChoice::shared_memory)
     return endpoints;
   if (first && !net.listen.empty()) {
-    endpoints.push_back({"tcp:" + net.listen});
+    endpoints.push_back({scheme + net.listen});
   } else if (only_tcp) {
     auto const host = net.listen.empty() ? std::string{"127.0.0.1"} : net.listen.substr(0, net.listen.rfind(':'));
-    endpoints.push_back({fmt::format("tcp:{}:0", host)});
+    endpoints.push_back({fmt::format("{}{}:0", scheme, host)});
   }
   return endpoints;
 }
@@ -98,7 +105,7 @@ EnvProcess::EnvProcess(startup::Settings const& settings, Config config, net::Id
       identity_(identity),
       hooks_(std::move(hooks)),
       links_(identity.self.env, *this, link_limits(settings.limits)),
-      network_(identity, net_settings(settings.limits, settings.net.carrier), links_,
+      network_(identity, net_settings(settings.limits, settings.net), links_,
                [](std::string_view line) { host::log(host::Level::warn, line); }),
       dumps_(settings.corps.tag) {
   EnvProcess* none = nullptr;

@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::string_view unix_prefix = "unix:@";
 constexpr std::string_view tcp_prefix = "tcp:";
+constexpr std::string_view tls_prefix = "tls:";
 constexpr int backlog = 4096;  // Envs of one boot dial at the same moment
 
 struct Address {
@@ -39,7 +40,7 @@ struct Address {
 };
 
 [[noreturn]] void malformed(Endpoint const& endpoint) {
-  throw ConfigError("\"" + endpoint.text + "\" is no endpoint; write tcp:127.0.0.1:<port>, tcp:[::1]:<port> or unix:@<name>");
+  throw ConfigError("\"" + endpoint.text + "\" is no endpoint; write tcp:127.0.0.1:<port>, tls:<address>:<port> or unix:@<name>");
 }
 
 Address unix_address(Endpoint const& endpoint, std::string_view name) {
@@ -51,7 +52,7 @@ Address unix_address(Endpoint const& endpoint, std::string_view name) {
   return address;
 }
 
-Address tcp_address(Endpoint const& endpoint, std::string_view host_and_port) {
+Address tcp_address(Endpoint const& endpoint, std::string_view host_and_port, bool beyond_loopback) {
   auto const colon = host_and_port.rfind(':');
   if (colon == std::string_view::npos) malformed(endpoint);
   std::string host(host_and_port.substr(0, colon));
@@ -76,9 +77,10 @@ Address tcp_address(Endpoint const& endpoint, std::string_view host_and_port) {
     if (::inet_pton(AF_INET, host.c_str(), &address.v4.sin_addr) != 1) malformed(endpoint);
     loopback = (ntohl(address.v4.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
   }
-  if (!loopback) {
-    throw ConfigError("\"" + endpoint.text + "\" is not a loopback address; links beyond this host need TLS: use tcp:127.0.0.1:" +
-                      std::to_string(port) + " or tcp:[::1]:" + std::to_string(port));
+  if (!loopback && !beyond_loopback) {
+    throw ConfigError("\"" + endpoint.text + "\" is not a loopback address; links beyond this host need TLS: set net.tls_ca, " +
+                      "net.tls_certificate and net.tls_key, or use tcp:127.0.0.1:" + std::to_string(port) +
+                      " or tcp:[::1]:" + std::to_string(port));
   }
   return address;
 }
@@ -86,7 +88,8 @@ Address tcp_address(Endpoint const& endpoint, std::string_view host_and_port) {
 Address parse(Endpoint const& endpoint) {
   std::string_view const text = endpoint.text;
   if (text.starts_with(unix_prefix)) return unix_address(endpoint, text.substr(unix_prefix.size()));
-  if (text.starts_with(tcp_prefix)) return tcp_address(endpoint, text.substr(tcp_prefix.size()));
+  if (text.starts_with(tcp_prefix)) return tcp_address(endpoint, text.substr(tcp_prefix.size()), false);
+  if (text.starts_with(tls_prefix)) return tcp_address(endpoint, text.substr(tls_prefix.size()), true);
   malformed(endpoint);
 }
 
@@ -146,6 +149,15 @@ Endpoint unix_endpoint(std::array<std::byte, corps_id_bytes> const& corps_id, Pe
   return {text + "-" + std::to_string(peer.env) + "-" + std::to_string(peer.epoch)};
 }
 
+bool is_tls(Endpoint const& endpoint) noexcept { return endpoint.text.starts_with(tls_prefix); }
+
+std::string unfit(Endpoint const& endpoint, bool has_tls) {
+  if (is_tls(endpoint) && !has_tls) return "needs TLS: set net.tls_ca, net.tls_certificate and net.tls_key";
+  if (endpoint.text.starts_with(tcp_prefix) && has_tls)
+    return "is without TLS, and this Env has it (net.tls_ca): set it for all Envs of the Corps";
+  return {};
+}
+
 host::UniqueFd listen_on(Endpoint const& endpoint) {
   auto const address = parse(endpoint);
   auto fd = make_socket(address);
@@ -161,11 +173,11 @@ host::UniqueFd listen_on(Endpoint const& endpoint) {
   return fd;
 }
 
-Endpoint endpoint_of(int listening_fd) {
+Endpoint endpoint_of(int listening_fd, bool tls) {
   Address address;
   address.size = sizeof(address.un);
   ::getsockname(listening_fd, &address.any, &address.size);
-  if (address.any.sa_family != AF_UNIX) return {std::string(tcp_prefix) + inet_text(address)};
+  if (address.any.sa_family != AF_UNIX) return {std::string(tls ? tls_prefix : tcp_prefix) + inet_text(address)};
   auto const name_size = address.size - (offsetof(sockaddr_un, sun_path) + 1);
   return {std::string(unix_prefix) + std::string(address.un.sun_path + 1, name_size)};
 }

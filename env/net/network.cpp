@@ -15,6 +15,7 @@
 #include <utility>
 #include <variant>
 
+#include "corps/error.hpp"
 #include "env/host/internal/thread.hpp"
 #include "env/net/internal/handshake.hpp"
 #include "env/net/internal/log_limiter.hpp"
@@ -37,7 +38,7 @@ class Network::Impl final : public Stream::Owner, public Opening::Owner, public 
  public:
   Impl(Identity identity, NetSettings settings, Events& events, Log log, host::Random& random, host::Clock& clock)
       : identity_(std::move(identity)),
-        settings_(settings),
+        settings_(std::move(settings)),
         events_(events),
         random_(random),
         clock_(clock),
@@ -46,6 +47,7 @@ class Network::Impl final : public Stream::Owner, public Opening::Owner, public 
   ~Impl() { wipe(identity_.secret); }
 
   Reactor& reactor() noexcept { return reactor_; }
+  bool has_tls() const noexcept { return settings_.tls != nullptr; }
 
   // On the caller's thread.
   void start();
@@ -258,6 +260,10 @@ void Network::Impl::begin_dial(Peer expected, std::vector<Endpoint> endpoints) {
 
 void Network::Impl::try_endpoints(std::shared_ptr<Dial> const& dial) {
   while (dial->at < dial->endpoints.size()) {
+    if (auto const reason = unfit(dial->endpoints[dial->at], has_tls()); !reason.empty()) {
+      next_endpoint(*dial, reason);
+      continue;
+    }
     auto result = connect_to(dial->endpoints[dial->at]);
     if (auto const* error = std::get_if<ConnectError>(&result)) {
       auto const waited = std::chrono::nanoseconds(clock_.monotonic_ns() - dial->began_ns);
@@ -366,7 +372,7 @@ void Network::Impl::add_watch(host::UniqueFd fd, std::function<bool()> ready) {
 // Network: posts to the I/O thread.
 
 Network::Network(Identity identity, NetSettings settings, Events& events, Log log, host::Random& random, host::Clock& clock)
-    : impl_(std::make_shared<Impl>(std::move(identity), settings, events, std::move(log), random, clock)) {}
+    : impl_(std::make_shared<Impl>(std::move(identity), std::move(settings), events, std::move(log), random, clock)) {}
 
 Network::~Network() { stop(std::chrono::milliseconds{0}); }
 
@@ -376,8 +382,10 @@ std::vector<Endpoint> Network::listen(std::vector<Endpoint> const& endpoints) {
   std::vector<host::UniqueFd> fds;
   std::vector<Endpoint> got;
   for (auto const& endpoint : endpoints) {
+    if (auto const reason = unfit(endpoint, impl_->has_tls()); !reason.empty())
+      throw ConfigError("cannot listen on " + endpoint.text + ": it " + reason);
     fds.push_back(listen_on(endpoint));
-    got.push_back(endpoint_of(fds.back().get()));
+    got.push_back(endpoint_of(fds.back().get(), is_tls(endpoint)));
   }
   for (std::size_t i = 0; i < fds.size(); ++i) {
     // std::function wants what can be copied.

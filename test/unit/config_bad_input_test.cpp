@@ -198,20 +198,22 @@ TEST_CASE("config: values out of range (C02)") {
   CHECK(has(text_error("log.file = \"" + std::string(4096, 'x') + "\""), "is longer than 4095 bytes"));
 }
 
-TEST_CASE("config: only loopback is listened on (C02)") {
+TEST_CASE("config: beyond loopback only with TLS is listened on (C02)") {
   auto const listen = [](std::string const& text) { return text_error("net.listen = \"" + text + "\""); };
   CHECK(listen("127.0.0.1:0") == "no error");
   CHECK(listen("127.8.9.10:65535") == "no error");
   CHECK(listen("[::1]:0") == "no error");
   CHECK(listen("") == "no error");
-  CHECK(
-      listen("0.0.0.0:7000") ==
-      "app.toml:1: net.listen: '0.0.0.0:7000' is not a loopback address; listening beyond loopback needs mutual TLS, which Corps "
-      "does not have yet: use \"127.0.0.1:0\" or \"[::1]:0\"");
-  CHECK(has(listen("[::]:0"), "mutual TLS"));
-  CHECK(has(listen("192.168.1.5:0"), "mutual TLS"));
-  CHECK(has(listen("example.org:80"), "is not a loopback address"));
-  CHECK(has(listen("127.0.0.1.example.org:80"), "is not a loopback address"));
+  CHECK(listen("0.0.0.0:7000") ==
+        "app.toml:1: net.listen = 0.0.0.0:7000 (app.toml:1) is not a loopback address, and links beyond this host need TLS: set "
+        "net.tls_ca, net.tls_certificate and net.tls_key, or listen on \"127.0.0.1:0\" or \"[::1]:0\"");
+  CHECK(has(listen("[::]:0"), "links beyond this host need TLS"));
+  CHECK(has(listen("192.168.1.5:0"), "links beyond this host need TLS"));
+  std::string const tls = "net.tls_ca = \"ca.pem\"\nnet.tls_certificate = \"env.pem\"\nnet.tls_key = \"env.key\"\n";
+  CHECK(text_error(tls + "net.listen = \"0.0.0.0:7000\"") == "no error");
+  CHECK(text_error(tls + "net.listen = \"[2001:db8::1]:7000\"") == "no error");
+  CHECK(has(listen("example.org:80"), "has a host that is no IP address; write host:port"));
+  CHECK(has(listen("127.0.0.1.example.org:80"), "has a host that is no IP address"));
   CHECK(has(listen("127.0.0.1:65536"), "has no port from 0 to 65535"));
   CHECK(has(listen("127.0.0.1:-1"), "has no port from"));
   CHECK(has(listen("127.0.0.1:"), "has no port from"));
@@ -225,6 +227,14 @@ TEST_CASE("config: only loopback is listened on (C02)") {
   auto const endpoint = parse_endpoint("[::1]:7000");
   CHECK(endpoint.host == "::1");
   CHECK(endpoint.port == 7000);
+}
+
+TEST_CASE("config: TLS needs all three of its files") {
+  CHECK(
+      text_error("net.tls_ca = \"/etc/corps/ca.pem\"") ==
+      "app.toml:1: net.tls_ca = /etc/corps/ca.pem (app.toml:1) needs net.tls_certificate as well; the rule is all of net.tls_ca, "
+      "net.tls_certificate and net.tls_key, or none: set it too");
+  CHECK(has(text_error("net.tls_key = \"k\"\nnet.tls_certificate = \"c\""), "needs net.tls_ca as well"));
 }
 
 TEST_CASE("config: rules between keys are named (C03)") {

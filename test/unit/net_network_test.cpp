@@ -400,13 +400,17 @@ TEST_CASE("network: where it does not listen") {
         "cannot listen on " + name + ": Address already in use; another process uses this name: stop it, or boot again");
   for (std::string const text : {"tcp:0.0.0.0:80", "tcp:192.0.2.1:80", "tcp:[::]:80", "tcp:[2001:db8::1]:80"}) {
     CHECK(error(text) ==
-          "\"" + text + "\" is not a loopback address; links beyond this host need TLS: use tcp:127.0.0.1:80 or tcp:[::1]:80");
+          "\"" + text +
+              "\" is not a loopback address; links beyond this host need TLS: set net.tls_ca, net.tls_certificate and "
+              "net.tls_key, or use tcp:127.0.0.1:80 or tcp:[::1]:80");
   }
   for (std::string const text :
        {"", "tcp:", "tcp:127.0.0.1", "tcp:127.0.0.1:", "tcp:127.0.0.1:x", "tcp:127.0.0.1:65536", "tcp:127.0.0.1:-1",
         "tcp:localhost:80", "tcp:[::1:80", "tcp:::1:80", "unix:@", "unix:/tmp/x", "udp:127.0.0.1:80"}) {
-    CHECK(error(text) == "\"" + text + "\" is no endpoint; write tcp:127.0.0.1:<port>, tcp:[::1]:<port> or unix:@<name>");
+    CHECK(error(text) == "\"" + text + "\" is no endpoint; write tcp:127.0.0.1:<port>, tls:<address>:<port> or unix:@<name>");
   }
+  CHECK(error("tls:127.0.0.1:0") ==
+        "cannot listen on tls:127.0.0.1:0: it needs TLS: set net.tls_ca, net.tls_certificate and net.tls_key");
   CHECK(error("unix:@" + std::string(108, 'x')).find("is no endpoint") != std::string::npos);
 }
 

@@ -16,6 +16,7 @@ enum class Kind : std::uint8_t {
   bytes,          // "256KiB"
   duration,       // "5s", kept in nanoseconds
   text,           // any text without control characters
+  path,           // the same, kept absolute: relative to the folder of the file that sets it
   tag,            // 1 to 64 characters of A-Z a-z 0-9 _ . -
   word,           // one of `words`, kept as its position
   endpoint,       // "127.0.0.1:0", or empty

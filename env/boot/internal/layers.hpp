@@ -52,6 +52,7 @@ class Layers {
   void put_argument(std::string const& name, TomlValue const& value, std::string const& written, Place const& place);
   void put_bare(std::string const& key, std::string const& text, Place const& place);
   void check_rules() const;
+  void check_tls_rules() const;
   std::string describe(Key const& key) const;
 
   Settings settings_;

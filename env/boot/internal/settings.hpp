@@ -49,8 +49,12 @@ struct LimitSettings {
 };
 
 struct NetSettings {
-  std::string listen;  // "host:port" with a numeric loopback host, or empty; see parse_endpoint()
+  std::string listen;  // "host:port" with a numeric host, or empty; see parse_endpoint()
   CarrierChoice carrier = CarrierChoice::automatic;
+  // Absolute paths: all three are set, and then every link over TCP is one over TLS, or none is.
+  std::string tls_ca;
+  std::string tls_certificate;
+  std::string tls_key;
 };
 
 struct LogSettings {

@@ -27,8 +27,11 @@ struct Endpoint {
   std::uint16_t port = 0;
 };
 
-/// "127.0.0.1:0", "[::1]:7000", "localhost:0" (127.0.0.1). Anything that is not a loopback address is a BadValue.
+/// "127.0.0.1:0", "[::1]:7000", "192.0.2.1:0", "localhost:0" (127.0.0.1). A host that is no IP address is a BadValue.
 Endpoint parse_endpoint(std::string_view text);
+
+/// Whether what is sent to this numeric host stays on this one.
+bool is_loopback(std::string const& host) noexcept;
 
 /// The text parse_endpoint() reads, with brackets around IPv6.
 std::string show_endpoint(Endpoint const& endpoint);

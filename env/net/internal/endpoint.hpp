@@ -10,7 +10,7 @@
 
 namespace corps::net {
 
-/// Where an Env can be reached: "unix:@name" (abstract), "tcp:127.0.0.1:4711", "tcp:[::1]:4711".
+/// Where an Env can be reached: "unix:@name" (abstract), "tcp:127.0.0.1:4711", "tcp:[::1]:4711", "tls:192.0.2.1:4711".
 struct Endpoint {
   std::string text;
 
@@ -20,12 +20,17 @@ struct Endpoint {
 /// The Unix endpoint that belongs to one life of an Env.
 Endpoint unix_endpoint(std::array<std::byte, corps_id_bytes> const& corps_id, Peer peer);
 
+/// Whether what is said there is said over TLS. Without it, only loopback addresses are spoken to.
+bool is_tls(Endpoint const& endpoint) noexcept;
+/// Why an Env with TLS, or without, neither listens there nor dials it; empty if it may.
+std::string unfit(Endpoint const& endpoint, bool has_tls);
+
 /// A new socket that listens there; not blocking, close-on-exec. Throws ConfigError with address and remedy: malformed, not
 /// loopback, in use.
 host::UniqueFd listen_on(Endpoint const& endpoint);
 
 /// The endpoint a listening socket has got: port 0 has become a number.
-Endpoint endpoint_of(int listening_fd);
+Endpoint endpoint_of(int listening_fd, bool tls = false);
 
 struct Connecting {
   host::UniqueFd fd;

@@ -18,6 +18,7 @@
 #include "env/net/internal/frame.hpp"
 #include "env/net/internal/identity.hpp"
 #include "env/net/internal/shm_link.hpp"
+#include "env/net/internal/tls.hpp"
 #include "env/net/internal/wire.hpp"
 
 namespace corps::net {
@@ -27,6 +28,7 @@ struct NetSettings {
   std::chrono::nanoseconds handshake_limit = std::chrono::seconds{1};  // also for connecting to one endpoint
   ShmUse shm = ShmUse::preferred;                                      // to Envs of this host, over Unix sockets
   std::chrono::nanoseconds linger_limit = std::chrono::seconds{1};     // a closing connection may be without progress
+  std::shared_ptr<TlsContext const> tls = nullptr;                     // with it, TCP is spoken over TLS only
 };
 
 /// What a Network tells its owner. Threads: all on the I/O thread, one at a time; they must not block. An exception ends the
