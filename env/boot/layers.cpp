@@ -33,10 +33,9 @@ struct Rule {
 };
 
 constexpr std::array rules{
-    Rule{"limits.frame", "limits.message"},
-    Rule{"limits.frame", "limits.in_flight_per_link"},
-    Rule{"limits.handshake", "limits.boot"},
-    Rule{"limits.handshake", "limits.link_resume"},
+    Rule{"limits.frame", "limits.message"},       Rule{"limits.frame", "limits.in_flight_per_link"},
+    Rule{"limits.handshake", "limits.boot"},      Rule{"limits.handshake", "limits.link_resume"},
+    Rule{"net.heartbeat", "limits.link_silence"},
 };
 
 [[noreturn]] void fail(std::string_view place, std::string_view what) { throw ConfigError{fmt::format("{}: {}", place, what)}; }

@@ -54,7 +54,10 @@ net::NetSettings net_settings(startup::LimitSettings const& limits, startup::Net
   net::NetSettings settings{.frame_bytes_max = static_cast<std::uint32_t>(limits.frame + net::fragment_head_bytes),
                             .handshake_limit = limits.handshake,
                             .shm = shm_use(net.carrier),
-                            .linger_limit = 1s};
+                            .linger_limit = 1s,
+                            .heartbeats = {.interval = net.heartbeat,
+                                           .silence_limit = limits.link_silence,
+                                           .to_all = net.heartbeat_to == startup::HeartbeatTo::all}};
   if (has_tls(net))
     settings.tls = std::make_shared<net::TlsContext>(
         net::TlsSettings{.ca = net.tls_ca, .certificate = net.tls_certificate, .key = net.tls_key});

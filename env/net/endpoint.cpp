@@ -123,6 +123,20 @@ std::string inet_text(Address const& address) {
   return std::string(host.data()) + ":" + std::to_string(ntohs(address.v4.sin_port));
 }
 
+/// An IPv6 address, or an IPv4 address as one.
+using HostBytes = std::array<std::uint8_t, 16>;
+
+HostBytes host_bytes(Address const& address) {
+  HostBytes bytes{};
+  if (address.any.sa_family == AF_INET6) {
+    std::ranges::copy(address.v6.sin6_addr.s6_addr, bytes.begin());
+  } else {
+    bytes[10] = bytes[11] = 0xff;
+    std::memcpy(bytes.data() + 12, &address.v4.sin_addr, sizeof(address.v4.sin_addr));
+  }
+  return bytes;
+}
+
 std::optional<ucred> credentials(int fd) {
   ucred found{};
   socklen_t size = sizeof(found);
@@ -202,7 +216,7 @@ std::variant<Connecting, ConnectError> connect_to(Endpoint const& endpoint) {
 }
 
 std::string stranger(int fd) {
-  if (family(fd) != AF_UNIX) return {};
+  if (!is_unix(fd)) return {};
   auto const peer = credentials(fd);
   if (!peer) return "the kernel does not say who is at the other end";
   if (peer->uid == ::geteuid()) return {};
@@ -211,11 +225,39 @@ std::string stranger(int fd) {
 
 void tune(int fd) {
   int const yes = 1;
-  if (family(fd) != AF_UNIX) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+  if (!is_unix(fd)) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+}
+
+bool is_unix(int fd) { return family(fd) == AF_UNIX; }
+
+bool within_host(int fd) {
+  Address own;
+  Address peer;
+  own.size = peer.size = sizeof(own.un);
+  if (::getsockname(fd, &own.any, &own.size) != 0 || ::getpeername(fd, &peer.any, &peer.size) != 0) return true;
+  if (own.any.sa_family == AF_UNIX) return true;
+  constexpr HostBytes loopback_v6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  constexpr std::array<std::uint8_t, 13> loopback_v4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, IN_LOOPBACKNET};
+  auto const host = host_bytes(peer);
+  return host == host_bytes(own) || host == loopback_v6 || std::equal(loopback_v4.begin(), loopback_v4.end(), host.begin());
+}
+
+void limit_silence(int fd, std::chrono::nanoseconds limit) {
+  auto const set = [fd](int level, int option, std::int64_t value) {
+    int const bounded = static_cast<int>(std::clamp<std::int64_t>(value, 1, 30'000'000));
+    ::setsockopt(fd, level, option, &bounded, sizeof(bounded));
+  };
+  constexpr int probes = 3;
+  auto const probe_s = std::chrono::ceil<std::chrono::seconds>(limit / (probes + 1)).count();
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, probe_s);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, probe_s);
+  set(IPPROTO_TCP, TCP_KEEPCNT, probes);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, std::chrono::ceil<std::chrono::milliseconds>(limit).count());
 }
 
 std::string remote_text(int fd) {
-  if (family(fd) == AF_UNIX) {
+  if (is_unix(fd)) {
     auto const peer = credentials(fd);
     return peer ? "pid " + std::to_string(peer->pid) + " over a Unix socket" : "a Unix socket";
   }

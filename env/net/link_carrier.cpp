@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "corps/detail/runtime.hpp"
 #include "env/mail/internal/watchers.hpp"
 #include "env/net/internal/link.hpp"
 #include "env/net/internal/lost.hpp"
@@ -129,6 +130,7 @@ Link::Taken Link::take(Carrier& carrier, Frame const& frame) {
     if (agreed) {
       failed_dials_ = 0;
       resuming_ = false;
+      if (result.step == Step::resumed) result.cut_for = std::chrono::nanoseconds{detail::now_ns() - cut_ns_};
       tells_.clear();
       if (result.step == Step::replaced) lose_offered(ended);
       if (result.step != Step::resumed) {
@@ -158,6 +160,15 @@ void Link::acknowledge() {
     session_.acknowledge();
   }
   if (carrier != nullptr) carrier->flush();
+}
+
+void Link::beat(Carrier& carrier) {
+  {
+    std::lock_guard const session_lock{session_mutex_};
+    if (taker_ != &carrier) return;
+    session_.beat();
+  }
+  carrier.flush();
 }
 
 // --- messages in fragments ---------------------------------------------------------------------------------------
@@ -209,7 +220,10 @@ Link::Next Link::carrier_down(Carrier& carrier, Ending ending) {
         state_ = State::dialing;
         return Next::retry;
       }
-      if (!std::exchange(resuming_, true)) ++cut_;
+      if (!std::exchange(resuming_, true)) {
+        ++cut_;
+        cut_ns_ = detail::now_ns();
+      }
       state_ = dialed_ ? State::wanted : State::awaiting;
       return dialed_ ? Next::dial : Next::await_peer;
     }

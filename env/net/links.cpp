@@ -26,6 +26,11 @@ constexpr std::size_t unpacked_at_once_bytes_max = std::size_t{1} << 20;
 
 constexpr char const* stopping = "this Env is stopping";
 
+/// Shorter ones are daily life where connections break at all.
+constexpr auto cut_worth_telling = std::chrono::seconds{1};
+
+auto in_ms(std::chrono::nanoseconds time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
+
 ErrorInfo worker_lost(std::string text) { return {Errc::worker_lost, Ran::no, std::move(text), {}, {}}; }
 
 void take_message(Link& way, FrameKind kind, std::span<std::byte const> payload) {
@@ -35,6 +40,17 @@ void take_message(Link& way, FrameKind kind, std::span<std::byte const> payload)
     case FrameKind::error: return way.on_error(payload);
     default: throw DecodeError("a frame of a kind that has no meaning here");
   }
+}
+
+void log_restored(Peer const& peer, std::chrono::nanoseconds cut_for) {
+  host::log(cut_for < cut_worth_telling ? host::Level::debug : host::Level::info,
+            fmt::format("the connection with {} is restored after {} ms", to_string(peer), in_ms(cut_for)));
+}
+
+void log_not_restored(Peer const& peer, std::chrono::nanoseconds limit) {
+  host::log(host::Level::error,
+            fmt::format("the connection with {} broke and could not be restored within limits.link_resume ({} ms)",
+                        to_string(peer), in_ms(limit)));
 }
 
 /// In a handler.
@@ -156,12 +172,12 @@ void Links::on_open(std::shared_ptr<Carrier> carrier, bool dialed) {
 
 void Links::on_frame(Carrier& carrier, Frame const& frame) {
   auto& way = *reinterpret_cast<Link*>(carrier.user_data());
-  auto [step, why, acknowledge_in_time] = way.take(carrier, frame);
+  auto [step, why, acknowledge_in_time, cut_for] = way.take(carrier, frame);
   if (acknowledge_in_time) network_->after(acknowledge_within, [&way] { way.acknowledge(); });
   switch (step) {
     case Session::Step::hand_up: break;
-    case Session::Step::nothing:
-    case Session::Step::resumed: return;
+    case Session::Step::nothing: return;
+    case Session::Step::resumed: return log_restored(carrier.peer(), cut_for);
     case Session::Step::replaced: directory_.on_link(carrier.peer(), false); [[fallthrough]];
     case Session::Step::begun: return directory_.on_link(carrier.peer(), true);
     case Session::Step::cut: return carrier.close(std::move(why), Ending::cut);
@@ -224,6 +240,8 @@ void Links::close_for(Carrier& carrier, std::string why) {
   carrier.close(std::move(why));
 }
 
+void Links::on_beat(Carrier& carrier) { reinterpret_cast<Link*>(carrier.user_data())->beat(carrier); }
+
 void Links::on_closed(Carrier& carrier, std::string_view reason, Ending ending) {
   auto const peer = carrier.peer();
   auto& way = *reinterpret_cast<Link*>(carrier.user_data());
@@ -267,7 +285,9 @@ void Links::try_again(Link& way, Peer const& peer, std::string_view reason) {
 
 void Links::watch_resume(Link& way, Peer const& peer) {
   network_->after(limits_.resume_limit, [this, &way, peer, cut = way.cut()] {
-    if (way.resume_is_over(cut)) directory_.on_link(peer, false);
+    if (!way.resume_is_over(cut)) return;
+    log_not_restored(peer, limits_.resume_limit);
+    directory_.on_link(peer, false);
   });
 }
 

@@ -83,6 +83,9 @@ class Network::Impl final : public Stream::Owner, public Opening::Owner, public 
   void begin_stop(std::chrono::milliseconds limit);
   void end_if_idle();
 
+  void watch(Stream& stream);
+  void on_beat();
+
   void on_acceptable(Listener& listener);
   bool make_room(Listener& listener);
   void room_is_made();
@@ -120,6 +123,7 @@ class Network::Impl final : public Stream::Owner, public Opening::Owner, public 
   std::unordered_map<Stream const*, std::shared_ptr<Stream>> streams_;
   bool stopping_ = false;
   bool told_no_shm_ = false;
+  Timer beats_{reactor_};  // runs while one of the streams is watched
 
   std::thread thread_;
   std::mutex ended_mutex_;
@@ -323,6 +327,7 @@ void Network::Impl::on_opened(Opening& opening, host::UniqueFd fd, std::span<std
   auto const stream =
       std::make_shared<Stream>(reactor_, *this, settings_, opening.handshake().peer(), std::move(fd), std::move(shm));
   streams_.emplace(stream.get(), stream);
+  watch(*stream);
   events_.on_open(stream, dial != nullptr);
   stream->start(rest);
 }
@@ -340,6 +345,36 @@ void Network::Impl::on_failed(Opening& opening, std::string const& reason) {
   if (!stopping_ && !opening.handshake().refused_a_duplicate()) {
     log_("closed a connection of " + opening.remote() + ": " + reason);
   }
+}
+
+// Heartbeats: all at the same moment, so that an Env with links to many hosts wakes up once for them.
+
+void Network::Impl::watch(Stream& stream) {
+  auto const& settings = settings_.heartbeats;
+  auto const fd = stream.fd();
+  if (settings.to_all ? is_unix(fd) : within_host(fd)) return;
+  // The system notices where this process would not: after the heartbeats have had their time.
+  limit_silence(fd, settings.silence_limit + 2 * settings.interval);
+  stream.watch({settings, clock_.monotonic_ns()});
+  if (!beats_.running()) beats_.start(settings.interval, [this] { on_beat(); });
+}
+
+void Network::Impl::on_beat() {
+  std::vector<std::shared_ptr<Stream>> watched;
+  for (auto const& [key, stream] : streams_)
+    if (stream->is_watched()) watched.push_back(stream);
+  for (auto const& stream : watched) {
+    auto const silence = stream->beat(clock_.monotonic_ns());
+    if (!silence) {
+      events_.on_beat(*stream);
+      continue;
+    }
+    auto const silence_ms = std::chrono::duration_cast<std::chrono::milliseconds>(*silence).count();
+    auto const text = "nothing was heard of it for " + std::to_string(silence_ms) + " ms (limits.link_silence)";
+    log_("cut the connection with " + to_string(stream->peer()) + " at " + remote_text(stream->fd()) + ": " + text);
+    stream->close(text, Ending::cut);
+  }
+  if (!watched.empty()) beats_.start(settings_.heartbeats.interval, [this] { on_beat(); });
 }
 
 void Network::Impl::on_closed(Stream& stream, std::string const& reason, Ending ending, bool fault) {

@@ -19,12 +19,6 @@ union Control {
   std::array<char, CMSG_SPACE(sizeof(int) * (shm_descriptors + 1))> bytes;
 };
 
-bool is_unix(int fd) noexcept {
-  int domain = 0;
-  socklen_t size = sizeof(domain);
-  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
-}
-
 }  // namespace
 
 Opening::Opening(Reactor& reactor, Owner& owner, Handshake handshake, host::UniqueFd fd, std::uint64_t started_ns, ShmUse shm_use)

@@ -80,6 +80,7 @@ void Stream::on_readable() {
     ssize_t const got = ::recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got > 0) {
       auto const size = static_cast<std::size_t>(got);
+      if (pulse_) pulse_->hear();
       if (!take(buffer.first(size))) return;
       if (size < buffer.size()) break;  // all there was
     } else if (got == 0) {

@@ -1,6 +1,8 @@
 """The connections between Envs break again and again while calls go on: each ends once, none runs twice, order is kept."""
 
+import os
 import re
+import signal
 import unittest
 
 import corps_kit
@@ -25,6 +27,20 @@ class CutLinksTest(corps_kit.CorpsCase):
     def test_four_envs(self):
         for carrier in ("unix", "tcp"):
             self.run_with_cuts(4, 500, 60, carrier)
+
+    def test_a_silent_env_is_noticed_and_comes_back(self):
+        settings = ["net.carrier=tcp", "net.heartbeat_to=all", "net.heartbeat=100ms", "limits.link_silence=600ms", "limits.link_resume=1min", "log.level=debug"]
+        running, pids = self.boot_ready("serve", envs=2, settings=settings)
+        for _ in range(2):
+            lines = len(running.lines("stderr"))
+            os.kill(pids[1], signal.SIGSTOP)
+            cut = r"warning \[lifecycle/0\] cut the connection with env 1, epoch 1 at 127.0.0.1:\d+: nothing was heard of it for \d+ ms"
+            running.wait_line(cut, seconds=5, stream="stderr", after=lines)
+            os.kill(pids[1], signal.SIGCONT)
+            running.wait_line("env 1, epoch 1 is restored after", seconds=5, stream="stderr", after=lines)
+        running.signal(signal.SIGTERM)
+        self.assertEqual(running.wait(10), 128 + signal.SIGTERM, running.report())
+        self.assertFalse([line.text for line in running.lines("stderr") if " error " in line.text], running.report())
 
 
 if __name__ == "__main__":

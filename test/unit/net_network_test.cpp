@@ -464,6 +464,7 @@ TEST_CASE("network: a callback that does not return does not hold up stop") {
     bool admit(Peer const&) override { return true; }
     void on_open(std::shared_ptr<Carrier>, bool) override {}
     void on_frame(Carrier&, Frame const&) override {}
+    void on_beat(Carrier&) override {}
     void on_closed(Carrier&, std::string_view, Ending) override {}
     void on_dial_failed(Peer const&, std::string_view, bool) override {}
   };

@@ -204,6 +204,32 @@ TEST_CASE("session: numbers go round") {
   CHECK(pair.b.got == first(frames));
 }
 
+TEST_CASE("session: a sign of life goes ahead of what waits, and changes nothing") {
+  SessionSettings settings;
+  settings.fragments.fragment_bytes = 1000;
+  Pair pair(settings);
+  pair.a.session.beat();
+  pair.connect();
+  CHECK(pair.a.carrier->text() == "resume (32 bytes)");  // not before the two have agreed
+  pair.deliver_all();
+  pair.a.session.beat();
+  pair.a.carrier->flush();
+  CHECK(pair.a.carrier->text() == "acknowledge (16 bytes)");
+  pair.deliver_all();
+  CHECK(pair.b.last == Step::nothing);
+  CHECK(pair.a.carrier->way.empty());
+  pair.a.carrier->room = [] { return std::size_t{0}; };
+  for (std::uint64_t i = 0; i < 3; ++i) pair.a.send(i, 5000);
+  pair.a.carrier->room = [left = std::size_t{500}]() mutable { return std::exchange(left, 0); };
+  pair.a.carrier->flush();
+  pair.a.session.beat();
+  pair.a.carrier->room = [] { return SIZE_MAX; };
+  pair.a.carrier->flush();
+  CHECK(pair.a.carrier->text().starts_with("fragment 1 (1008 bytes), acknowledge (16 bytes), fragment 2 (1008 bytes)"));
+  pair.deliver_all();
+  CHECK(pair.b.got == first(3));
+}
+
 TEST_CASE("session: a peer that has not kept the session loses what it was sent, and gets the rest") {
   Pair pair;
   pair.connect();

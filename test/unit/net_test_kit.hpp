@@ -154,6 +154,9 @@ class Node : public Events {
     frames.push_back({connection, frame.kind, text_of(frame.payload)});
     changed.notify_all();
   }
+  void on_beat(Carrier& carrier) override {
+    if (beats) reinterpret_cast<Connection*>(carrier.user_data())->send(FrameKind::control, view("beat"));
+  }
   void on_closed(Carrier& carrier, std::string_view reason, Ending ending) override {
     std::lock_guard const lock(mutex);
     closed.emplace_back(reinterpret_cast<Connection*>(carrier.user_data()), reason);
@@ -174,6 +177,7 @@ class Node : public Events {
 
   std::function<bool(Peer const&)> admits = [](Peer const&) { return true; };
   std::atomic<bool> answers = false;  // echoes requests
+  std::atomic<bool> beats = true;     // gives signs of life when it is time to
 
   std::mutex mutex;
   std::condition_variable changed;

@@ -12,6 +12,9 @@ enum class WithoutEnv0 : std::uint8_t { exit, serve };
 /// Which carrier a link may use; `automatic` takes the best one the peer can be reached with.
 enum class CarrierChoice : std::uint8_t { automatic, shared_memory, unix_socket, tcp };
 
+/// To whom heartbeats are sent.
+enum class HeartbeatTo : std::uint8_t { hosts, all };
+
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, off };
 
 // Every field below is one key of the table in keys.cpp: `settings.limits.frame` is "limits.frame". The initialisers are the
@@ -37,6 +40,7 @@ struct LimitSettings {
   std::uint64_t in_flight_per_link = std::uint64_t{64} << 20;
   std::uint64_t frame = std::uint64_t{256} << 10;
   std::uint64_t message = std::uint64_t{256} << 20;
+  std::chrono::nanoseconds link_silence = std::chrono::seconds{3};
   std::chrono::nanoseconds link_resume = std::chrono::seconds{10};
   std::chrono::nanoseconds handshake = std::chrono::seconds{1};
   std::chrono::nanoseconds create_timeout = std::chrono::seconds{30};
@@ -51,6 +55,8 @@ struct LimitSettings {
 struct NetSettings {
   std::string listen;  // "host:port" with a numeric host, or empty; see parse_endpoint()
   CarrierChoice carrier = CarrierChoice::automatic;
+  std::chrono::nanoseconds heartbeat = std::chrono::milliseconds{500};
+  HeartbeatTo heartbeat_to = HeartbeatTo::hosts;
   // Absolute paths: all three are set, and then every link over TCP is one over TLS, or none is.
   std::string tls_ca;
   std::string tls_certificate;

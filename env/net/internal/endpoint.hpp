@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <variant>
@@ -47,6 +48,11 @@ std::variant<Connecting, ConnectError> connect_to(Endpoint const& endpoint);
 std::string stranger(int fd);
 /// Sets what a connected socket should have (TCP_NODELAY).
 void tune(int fd);
+bool is_unix(int fd);
+/// Whether the other end of a connected socket is on this host: a Unix socket, the loopback, or the same address at both ends.
+bool within_host(int fd);
+/// The system ends a TCP connection whose other end gives no sign for that long, also in the middle of sending.
+void limit_silence(int fd, std::chrono::nanoseconds limit);
 /// Who is at the other end, for logs: "pid 17 over a Unix socket", "127.0.0.1:5555".
 std::string remote_text(int fd);
 /// "Connection reset by peer", with words of our own for what happens daily.

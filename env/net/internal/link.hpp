@@ -79,11 +79,14 @@ class Link final : public detail::Origin, private Outbox {
   /// What a frame means to the session. After `hand_up` it is for on_request, on_answer, on_error, or whoever reads orders.
   struct Taken {
     Session::Step step = Session::Step::nothing;
-    std::string why;                   // after `cut` and `illegal`
-    bool acknowledge_in_time = false;  // call acknowledge() in a short time
+    std::string why;                      // after `cut` and `illegal`
+    bool acknowledge_in_time = false;     // call acknowledge() in a short time
+    std::chrono::nanoseconds cut_for{0};  // after `resumed`
   };
   Taken take(Carrier& carrier, Frame const& frame);
   void acknowledge();
+  /// Gives the peer a sign of life over this carrier, if it is the one in use.
+  void beat(Carrier& carrier);
 
   /// No carrier can be made: what waits for one ends; it was not run.
   void fail_unsent(std::string const& why);
@@ -155,6 +158,7 @@ class Link final : public detail::Origin, private Outbox {
   int failed_dials_ = 0;   // in a row, of a link without a session
   BackOff back_off_;
   std::uint64_t cut_ = 0;
+  std::int64_t cut_ns_ = 0;     // when that was
   std::uint64_t progress_ = 0;  // of the session, when its carrier came up
   std::string gone_;            // how the Env ended
   std::shared_ptr<Carrier> carrier_;

@@ -62,6 +62,7 @@ class Links final : public Events {
   bool admit(Peer const& peer) override;
   void on_open(std::shared_ptr<Carrier> carrier, bool dialed) override;
   void on_frame(Carrier& carrier, Frame const& frame) override;
+  void on_beat(Carrier& carrier) override;
   void on_closed(Carrier& carrier, std::string_view reason, Ending ending) override;
   void on_dial_failed(Peer const& expected, std::string_view reason, bool refused_as_duplicate) override;
 

@@ -17,6 +17,7 @@
 #include "env/net/internal/endpoint.hpp"
 #include "env/net/internal/frame.hpp"
 #include "env/net/internal/identity.hpp"
+#include "env/net/internal/pulse.hpp"
 #include "env/net/internal/shm_link.hpp"
 #include "env/net/internal/tls.hpp"
 #include "env/net/internal/wire.hpp"
@@ -28,6 +29,7 @@ struct NetSettings {
   std::chrono::nanoseconds handshake_limit = std::chrono::seconds{1};  // also for connecting to one endpoint
   ShmUse shm = ShmUse::preferred;                                      // to Envs of this host, over Unix sockets
   std::chrono::nanoseconds linger_limit = std::chrono::seconds{1};     // a closing connection may be without progress
+  Heartbeats heartbeats = {};                                          // to and of Envs of other hosts
   std::shared_ptr<TlsContext const> tls = nullptr;                     // with it, TCP is spoken over TLS only
 };
 
@@ -41,6 +43,8 @@ class Events {
   virtual void on_open(std::shared_ptr<Carrier> carrier, bool dialed) = 0;
   /// The payload is valid during the call. The kind is none of the handshake, and not goodbye.
   virtual void on_frame(Carrier& carrier, Frame const& frame) = 0;
+  /// The peer is on another host, and it is time to send it something, so that it knows that this Env is there.
+  virtual void on_beat(Carrier& carrier) = 0;
   /// Exactly once after on_open, the last event of a carrier.
   virtual void on_closed(Carrier& carrier, std::string_view reason, Ending ending) = 0;
   /// Exactly once for a dial() that did not lead to on_open. `refused_as_duplicate`: the peer has, or is about to have, a

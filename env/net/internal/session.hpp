@@ -95,6 +95,8 @@ class Session {
   bool owes_acknowledgement() const noexcept { return received_ != acknowledged_; }
   /// Acknowledges with the next offer.
   void acknowledge() noexcept { acknowledge_wanted_ = owes_acknowledgement(); }
+  /// Acknowledges with the next offer, even if there is nothing to acknowledge: a sign of life.
+  void beat() noexcept { acknowledge_wanted_ = state_ == State::open; }
   /// Counts up with whatever the peer gets or sends: the carrier is worth something.
   std::uint64_t progress() const noexcept { return received_ + acked_; }
 

@@ -10,6 +10,7 @@
 #include "env/net/internal/carrier.hpp"
 #include "env/net/internal/frame.hpp"
 #include "env/net/internal/network.hpp"
+#include "env/net/internal/pulse.hpp"
 #include "env/net/internal/reactor.hpp"
 #include "env/net/internal/shm_link.hpp"
 
@@ -40,6 +41,13 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
 
   /// Reads on from `received`, which came with the end of the handshake. On the I/O thread, once.
   void start(std::span<std::byte const> received);
+
+  /// From now on beat() notices whether the peer is silent. On the I/O thread, as the next three.
+  void watch(Pulse pulse) noexcept { pulse_ = pulse; }
+  int fd() const noexcept { return fd_; }
+  bool is_watched() const noexcept { return pulse_.has_value() && !finished_; }
+  /// An interval has passed. A time: the peer has been silent for too long. Only of one that is watched.
+  std::optional<std::chrono::nanoseconds> beat(std::uint64_t now_ns) noexcept { return pulse_->beat(now_ns); }
 
   void attach(Outbox& outbox) override;
   void flush() override;
@@ -82,6 +90,7 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   std::optional<Descriptor> bell_;  // of the shared memory
   std::optional<Timer> linger_;
   FrameReader reader_;
+  std::optional<Pulse> pulse_;
   bool finished_ = false;
 
   mutable std::mutex mutex_;
