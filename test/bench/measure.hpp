@@ -158,8 +158,9 @@ inline std::uint8_t meet(std::uint8_t mine, std::uint8_t others) {
   return mine == others ? mine : static_cast<std::uint8_t>(3 - mine - others);
 }
 
-/// How many threads the row is measured with.
+/// How many threads the row is measured with, and which row it is.
 inline unsigned threads = 1;
+inline std::string_view running;
 
 /// What is measured together, under the name of one of its rows.
 struct Row {
@@ -175,6 +176,7 @@ int run_row(int argc, char** argv, std::span<Row const> rows, With&& with) {
       if (row.name == argv[1]) {
         try {
           threads = static_cast<unsigned>(std::stoul(argv[2]));
+          running = row.name;
           with(row);
           return 0;
         } catch (std::exception const& error) {

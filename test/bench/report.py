@@ -55,6 +55,7 @@ def show(value, unit):
         "ns": (("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1)),
         "messages/s": (("M/s", 1e6), ("k/s", 1e3), ("/s", 1)),
         "items/s": (("M/s", 1e6), ("k/s", 1e3), ("/s", 1)),
+        "calls/s": (("M/s", 1e6), ("k/s", 1e3), ("/s", 1)),
     }.get(unit, ((unit, 1),))
     name, size = next(((name, size) for name, size in steps if value >= size), steps[-1])
     scaled = value / size
@@ -89,7 +90,7 @@ def table(results):
 
 # ---- the chart ----
 
-COLOURS = {rows.OURS: "#1b6ca8", "caf": "#d9822b", "erlang": "#a9333a", "floor": "#8a8f98"}
+COLOURS = {rows.OURS: "#1b6ca8", "caf": "#d9822b", "erlang": "#a9333a", "zeromq": "#3f8f5f", "grpc": "#6a51a3", "floor": "#8a8f98"}
 LABEL_WIDTH, BAR_WIDTH, VALUE_WIDTH = 330, 520, 110
 BAR_HEIGHT, GAP, TOP = 13, 14, 64
 

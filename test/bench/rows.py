@@ -3,7 +3,7 @@
 import dataclasses
 
 OURS = "ours"
-PEERS = ("caf", "erlang", "floor")
+PEERS = ("caf", "erlang", "zeromq", "grpc", "floor")
 LOWER = "lower"
 HIGHER = "higher"
 
@@ -21,6 +21,23 @@ class Row:
     @property
     def program(self):
         return self.measured_by or self.name
+
+
+
+def links(carrier, socket):
+    """The rows of calls from one process to another of the same host, one thread each; `socket`: what a peer uses that can."""
+    peers = ("caf", "erlang", "zeromq", "grpc")
+
+    def row(name, what, **more):
+        return Row(f"link-{carrier}-{name}", f"{what}; peers: {socket}", threads=(1,), **{"peers": peers, **more})
+
+    return (
+        row("round-trip", "a call of 64 bytes and its answer of 64, one by one", peers=(*peers, "floor")),
+        row("round-trip-quiet", "the same, 20 ms after the one before", peers=(*peers, "floor")),
+        row("pipelined-64", "calls of 64 bytes and their answers, 1,000 under way", unit="calls/s", better=HIGHER),
+        row("pipelined-1k", "calls of 1 KiB and their answers, 1,000 under way", unit="calls/s", better=HIGHER),
+        row("large", "arguments of 1 MiB, eight under way", unit="MB/s", better=HIGHER, peers=(*peers, "floor")),
+    )
 
 
 PLAIN_THREAD = ("caf", "floor")  # Erlang has no threads beside its processes
@@ -43,6 +60,8 @@ ROWS = (
     Row("fan-out-busy", "a call that computes 0.1 ms, among 64 that are awaited together", peers=("caf", "erlang", "floor")),
     Row("start-delay", "until a called Conc starts while its caller computes 300 ms", threads=(2,), peers=("caf", "erlang", "floor")),
     Row("stream", "an item of a stream of at least 1,000,000 from one Conc to another", unit="items/s", better=HIGHER),
+    *links("shm", "Unix sockets"),
+    *links("tcp", "TCP"),
 )
 
 

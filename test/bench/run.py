@@ -9,6 +9,7 @@ the build. FILE gets a JSON array with one object for each row and number of thr
 import argparse
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,8 @@ class Programs:
             self._compile_erlang()
             return [
                 *("erl", "+S", f"{threads}:{threads}", "+P", "2000000", "-noshell", "-noinput"),
+                # Only where there are two nodes: they find each other without a port mapper, and let in nobody else.
+                *("-start_epmd", "false", "-epmd_module", "links_epmd", "-setcookie", secrets.token_hex(16)),
                 *("-pa", self._beams(), "-run", "bench", "main", row_name),
             ]
         return [os.path.join(self.folder, f"bench_{who}"), row_name, str(threads)]

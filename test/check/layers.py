@@ -67,6 +67,8 @@ RULES = [
     Rule(r"^test/kit/(?:internal/.*\.hpp|.*\.cpp)$", [CORPS, CORPS_PUBLIC, *anything_of("env"), r'"test/kit/[^"]*"', FMT], why="the test kit stands on corps/ and env/"),
     Rule(r"^test/(?:kit|install)/", [CORPS_PUBLIC, r'"[^"/]*"', r'"test/kit/[^"]*"'], why="the test kit is written against the public headers"),
     Rule(r"^test/bench/ours/", [r"<corps/corps\.hpp>", r'"test/bench/(?:ours/)?[^"/]*"'], why="what is compared is what an application can do: <corps/corps.hpp>"),
+    Rule(r"^test/bench/zeromq/", [r'"test/bench/[^"]*"', r"<zmq\.hpp>"], system=True, why="a peer's program includes nothing of this project"),
+    Rule(r"^test/bench/grpc/", [r'"test/bench/[^"]*"', r"<grpcpp/[^>]*>"], system=True, why="a peer's program includes nothing of this project"),
     Rule(r"^test/bench/", [r'"test/bench/[^"]*"', CAF], system=True, why="a peer's program includes nothing of this project"),
     Rule(r"^test/", [CORPS, CORPS_PUBLIC, *anything_of("env", "workers", "admin", "examples", "test"), r'"[^"/]*"', *ENV_LIBRARIES, CAF, DOCTEST, PCRE], system=True),
 ]

@@ -93,10 +93,12 @@ class RowsTest(kit.TestCase):
         with self.assertRaisesRegex(LookupError, "no benchmark 'rong'; there are: request-answer, "):
             rows.find(["ring", "rong"])
 
-    def test_every_row_is_measured_by_our_program(self):
-        with open(kit.source("test/bench/ours/main.cpp"), encoding="utf-8") as file:
-            ours = re.findall(r'Row\{"([a-z0-9-]+)"', file.read())
-        self.assertEqual(sorted(ours), sorted({each.program for each in rows.ROWS}))
+    def test_every_row_is_measured_by_the_programs_that_take_part(self):
+        for who in (rows.OURS, "caf", "zeromq", "grpc", "floor"):
+            with open(kit.source(f"test/bench/{who}/main.cpp"), encoding="utf-8") as file:
+                found = re.findall(r'Row\{"([a-z0-9-]+)"', file.read())
+            with self.subTest(who):
+                self.assertEqual(sorted(found), sorted({each.program for each in rows.ROWS if who in (rows.OURS, *each.peers)}))
 
     def test_rows_measured_together_make_one_group(self):
         groups = [[each.name for each in group] for group in run.groups_of(rows.ROWS)]

@@ -15,6 +15,11 @@ using get_atom = caf::atom_constant<caf::atom("get")>;
 
 /// The actor system of this program.
 caf::actor_system& system();
+/// The configuration of each process.
+void configure(caf::actor_system_config& config);
+/// The rows of links have another one, which begins before this one has a second thread.
+void start_other_process();
+void end_other_process();
 
 void request_answer();
 void blocking_call();
@@ -32,5 +37,10 @@ void fan_out();
 void fan_out_busy();
 void start_delay();
 void stream();
+void link_round_trip();
+void link_round_trip_quiet();
+void link_pipelined_64();
+void link_pipelined_1k();
+void link_large();
 
 }  // namespace caf_bench

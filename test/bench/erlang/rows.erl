@@ -15,6 +15,7 @@
 -define(BUSY_NS, 100.0e3).
 -define(COMPUTES_NS, 300000000).
 
+run("link-" ++ _ = Row) -> links:run(Row);
 run("request-answer") ->
     Adder = spawn(fun() -> adder(0) end),
     Ns = bench:ns_each(10000, fun(N) -> in_process(fun() -> calls(N, Adder) end) end),

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "test/bench/floor/links.hpp"
 #include "test/bench/measure.hpp"
 
 namespace {
@@ -106,6 +107,12 @@ constexpr std::array rows{
     bench::Row{"blocking-call-gaps", &blocking_call_gaps},
     bench::Row{"fan-out-busy", &fan_out_busy},
     bench::Row{"start-delay", &start_delay},
+    bench::Row{"link-shm-round-trip", &floor_bench::link_round_trip},
+    bench::Row{"link-tcp-round-trip", &floor_bench::link_round_trip},
+    bench::Row{"link-shm-round-trip-quiet", &floor_bench::link_round_trip_quiet},
+    bench::Row{"link-tcp-round-trip-quiet", &floor_bench::link_round_trip_quiet},
+    bench::Row{"link-shm-large", &floor_bench::link_large},
+    bench::Row{"link-tcp-large", &floor_bench::link_large},
 };
 
 }  // namespace

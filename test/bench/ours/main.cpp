@@ -1,4 +1,5 @@
-// Our rows: a Corps of one Env, in the default configuration but for the number of threads.
+// Our rows: a Corps in the default configuration but for the number of threads and, in the rows of links, for what links two
+// Envs.
 #include <array>
 #include <string>
 
@@ -25,14 +26,31 @@ constexpr std::array rows{
     bench::Row{"fan-out-busy", &ours::fan_out_busy},
     bench::Row{"start-delay", &ours::start_delay},
     bench::Row{"stream", &ours::stream},
+    bench::Row{"link-shm-round-trip", &ours::link_round_trip},
+    bench::Row{"link-tcp-round-trip", &ours::link_round_trip},
+    bench::Row{"link-shm-round-trip-quiet", &ours::link_round_trip_quiet},
+    bench::Row{"link-tcp-round-trip-quiet", &ours::link_round_trip_quiet},
+    bench::Row{"link-shm-pipelined-64", &ours::link_pipelined_64},
+    bench::Row{"link-tcp-pipelined-64", &ours::link_pipelined_64},
+    bench::Row{"link-shm-pipelined-1k", &ours::link_pipelined_1k},
+    bench::Row{"link-tcp-pipelined-1k", &ours::link_pipelined_1k},
+    bench::Row{"link-shm-large", &ours::link_large},
+    bench::Row{"link-tcp-large", &ours::link_large},
 };
+
+corps::BootOptions options_for(std::string_view row, std::string const& threads) {
+  corps::BootOptions options{.config_files = {}, .set = {"env.threads=" + threads}, .arguments = {}};
+  if (row.starts_with("link-")) options.set.emplace_back("corps.envs=2");
+  if (row.starts_with("link-tcp-")) options.set.emplace_back("net.carrier=tcp");
+  return options;
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::run_row(argc, argv, rows, [](bench::Row const& row) {
-    auto corps =
-        corps::boot<Bench>({.config_files = {}, .set = {"env.threads=" + std::to_string(bench::threads)}, .arguments = {}});
+  // First of all: the process of another Env gets no further.
+  auto corps = corps::boot<Bench>(options_for(argc > 1 ? argv[1] : "", argc > 2 ? argv[2] : "1"));
+  return bench::run_row(argc, argv, rows, [&](bench::Row const& row) {
     row.run();
     bench::expect(corps.stop() == 0, "the Corps did not stop as it should");
   });

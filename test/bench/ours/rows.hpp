@@ -25,6 +25,11 @@ void fan_out();
 void fan_out_busy();
 void start_delay();
 void stream();
+void link_round_trip();
+void link_round_trip_quiet();
+void link_pipelined_64();
+void link_pipelined_1k();
+void link_large();
 
 /// The limit of the one call that a whole measurement is; the calls within have the default limits.
 inline constexpr std::chrono::minutes whole_run{5};

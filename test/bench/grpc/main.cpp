@@ -1,0 +1,163 @@
+// gRPC's rows: unary calls of a generic service, whose messages are plain bytes, by completion queues with one thread on each
+// side, without encryption, over an abstract Unix socket or TCP. That is the form that its own performance notes name for many
+// small calls; generated messages and the callback interface take longer.
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "test/bench/links.hpp"
+
+namespace {
+
+std::string address_of(std::uint16_t port, std::string const& socket) {
+  return bench::over_tcp() ? "127.0.0.1:" + std::to_string(port) : "unix-abstract:" + socket;
+}
+
+/// One call at a time: it is taken, read, answered, and then the next one is taken. What was asked for is sent back, or how much
+/// of a large argument it was.
+class ServedCall {
+ public:
+  ServedCall(grpc::AsyncGenericService& service, grpc::ServerCompletionQueue& queue) : service_(service), queue_(queue) {
+    take();
+  }
+  void go_on(bool ok) {
+    if (!ok) state_ = State::answered;
+    switch (state_) {
+      case State::taken: state_ = State::read; return stream_->Read(&text_, this);
+      case State::read:
+        state_ = State::answered;
+        if (text_.Length() == bench::large_bytes) text_ = size_of(text_);
+        return stream_->WriteAndFinish(text_, {}, grpc::Status::OK, this);
+      case State::answered: return take();
+    }
+  }
+
+ private:
+  enum class State : std::uint8_t { taken, read, answered };
+  static grpc::ByteBuffer size_of(grpc::ByteBuffer const& text) {
+    auto const size = static_cast<std::uint64_t>(text.Length());
+    grpc::Slice const slice{&size, sizeof(size)};
+    return {&slice, 1};
+  }
+  void take() {
+    state_ = State::taken;
+    context_ = std::make_unique<grpc::GenericServerContext>();
+    stream_ = std::make_unique<grpc::GenericServerAsyncReaderWriter>(context_.get());
+    service_.RequestCall(context_.get(), stream_.get(), &queue_, &queue_, this);
+  }
+
+  grpc::AsyncGenericService& service_;
+  grpc::ServerCompletionQueue& queue_;
+  State state_ = State::taken;
+  std::unique_ptr<grpc::GenericServerContext> context_;
+  std::unique_ptr<grpc::GenericServerAsyncReaderWriter> stream_;
+  grpc::ByteBuffer text_;
+};
+
+void serve(std::string const& socket, auto const& ready) {
+  grpc::ServerBuilder builder;
+  grpc::AsyncGenericService service;
+  int port = 0;
+  builder.AddListeningPort(address_of(0, socket), grpc::InsecureServerCredentials(), &port);
+  builder.RegisterAsyncGenericService(&service);
+  auto const queue = builder.AddCompletionQueue();
+  auto const server = builder.BuildAndStart();
+  bench::expect(server != nullptr, "the server did not start");
+  std::vector<std::unique_ptr<ServedCall>> calls;
+  for (std::uint64_t i = 0; i < 2 * bench::calls_in_flight; ++i) calls.push_back(std::make_unique<ServedCall>(service, *queue));
+  ready(bench::over_tcp() ? static_cast<std::uint16_t>(port) : std::uint16_t{0});
+  void* tag = nullptr;
+  for (bool ok = false; queue->Next(&tag, &ok);) static_cast<ServedCall*>(tag)->go_on(ok);
+}
+
+struct OpenCall {
+  grpc::ClientContext context;
+  grpc::ByteBuffer answer;
+  grpc::Status status;
+  std::unique_ptr<grpc::GenericClientAsyncResponseReader> reader;
+};
+
+class Pair {
+ public:
+  void send(std::string const& text) {
+    grpc::Slice const slice{text};
+    grpc::ByteBuffer const bytes{&slice, 1};
+    auto call = std::make_unique<OpenCall>();
+    call->reader = stub_.PrepareUnaryCall(&call->context, "/bench.Echo/Echo", bytes, &queue_);
+    call->reader->StartCall();
+    auto& open = *call.release();
+    open.reader->Finish(&open.answer, &open.status, &open);
+  }
+  /// An answer, not always of the oldest call.
+  void receive() {
+    void* tag = nullptr;
+    bool ok = false;
+    bench::expect(queue_.Next(&tag, &ok) && ok, "the queue has ended");
+    std::unique_ptr<OpenCall> const call{static_cast<OpenCall*>(tag)};
+    bench::expect(call->status.ok() && call->answer.Length() != 0, call->status.error_message().c_str());
+  }
+
+ private:
+  std::string const socket_ = bench::own_socket_name();
+  bench::OtherProcess other_{[this](auto const& ready) { serve(socket_, ready); }};
+  grpc::GenericStub stub_{grpc::CreateChannel(address_of(other_.port(), socket_), grpc::InsecureChannelCredentials())};
+  grpc::CompletionQueue queue_;
+};
+
+/// Nanoseconds for each call.
+double measure(std::uint64_t in_flight, std::size_t bytes) {
+  Pair pair;
+  std::string const text(bytes, 'x');
+  return bench::ns_each(std::max<std::uint64_t>(in_flight, 100), [&](std::uint64_t n) {
+    for (std::uint64_t i = 0; i < n; ++i) {
+      if (i >= in_flight) pair.receive();
+      pair.send(text);
+    }
+    for (auto left = std::min(n, in_flight); left > 0; --left) pair.receive();
+  });
+}
+
+void round_trip() { bench::report(bench::running, measure(1, bench::small_bytes)); }
+
+void round_trip_quiet() {
+  Pair pair;
+  std::string const text(bench::small_bytes, 'x');
+  bench::QuietTimes times{};
+  pair.send(text);
+  pair.receive();
+  for (auto& time : times) {
+    std::this_thread::sleep_for(bench::quiet);
+    auto const begin_ns = bench::now_ns();
+    pair.send(text);
+    pair.receive();
+    time = bench::now_ns() - begin_ns;
+  }
+  bench::report(bench::running, bench::median(times));
+}
+
+void pipelined_64() { bench::report(bench::running, bench::per_second(measure(bench::calls_in_flight, bench::small_bytes))); }
+void pipelined_1k() { bench::report(bench::running, bench::per_second(measure(bench::calls_in_flight, bench::medium_bytes))); }
+void large() { bench::report(bench::running, bench::megabytes_per_second(measure(bench::large_in_flight, bench::large_bytes))); }
+
+constexpr std::array rows{
+    bench::Row{"link-shm-round-trip", &round_trip},
+    bench::Row{"link-tcp-round-trip", &round_trip},
+    bench::Row{"link-shm-round-trip-quiet", &round_trip_quiet},
+    bench::Row{"link-tcp-round-trip-quiet", &round_trip_quiet},
+    bench::Row{"link-shm-pipelined-64", &pipelined_64},
+    bench::Row{"link-tcp-pipelined-64", &pipelined_64},
+    bench::Row{"link-shm-pipelined-1k", &pipelined_1k},
+    bench::Row{"link-tcp-pipelined-1k", &pipelined_1k},
+    bench::Row{"link-shm-large", &large},
+    bench::Row{"link-tcp-large", &large},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return bench::run_row(argc, argv, rows, [](bench::Row const& row) { row.run(); });
+}

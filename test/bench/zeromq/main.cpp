@@ -1,0 +1,112 @@
+// ZeroMQ's rows: DEALER asks, ROUTER answers, over an abstract Unix socket or TCP. The options are ZeroMQ's own but for the
+// high-water mark: where it is reached a ROUTER drops answers without a word.
+#include <array>
+#include <zmq.hpp>
+
+#include "test/bench/links.hpp"
+
+namespace {
+
+std::string endpoint_of(std::uint16_t port) {
+  if (bench::over_tcp()) return "tcp://127.0.0.1:" + (port == 0 ? "*" : std::to_string(port));
+  return "ipc://@" + bench::own_socket_name();
+}
+
+/// A DEALER in this process, and a ROUTER in another that sends back what it gets, or how much of a large one it was.
+class Pair {
+ public:
+  Pair() {
+    dealer_.set(zmq::sockopt::sndhwm, 0);
+    dealer_.set(zmq::sockopt::rcvhwm, 0);
+    dealer_.connect(other_.port() != 0 ? endpoint_of(other_.port()) : endpoint_);
+  }
+  void send(std::string const& text) {
+    zmq::message_t message{text.data(), text.size()};
+    dealer_.send(message, zmq::send_flags::none);
+  }
+  void receive() {
+    zmq::message_t message;
+    bench::expect(dealer_.recv(message).has_value() && message.size() != 0, "an answer is wrong");
+  }
+
+ private:
+  static void serve(std::string const& endpoint, auto const& ready) {
+    zmq::context_t context;
+    zmq::socket_t router{context, zmq::socket_type::router};
+    router.set(zmq::sockopt::sndhwm, 0);
+    router.set(zmq::sockopt::rcvhwm, 0);
+    router.bind(endpoint);
+    auto const bound = router.get(zmq::sockopt::last_endpoint);
+    ready(bench::over_tcp() ? static_cast<std::uint16_t>(std::stoul(bound.substr(bound.rfind(':') + 1))) : std::uint16_t{0});
+    for (;;) {
+      zmq::message_t from;
+      zmq::message_t text;
+      bench::expect(router.recv(from).has_value() && router.recv(text).has_value(), "recv");
+      if (text.size() == bench::large_bytes) {
+        auto const size = static_cast<std::uint64_t>(text.size());
+        text.rebuild(&size, sizeof(size));
+      }
+      router.send(from, zmq::send_flags::sndmore);
+      router.send(text, zmq::send_flags::none);
+    }
+  }
+
+  std::string const endpoint_ = endpoint_of(0);
+  bench::OtherProcess other_{[this](auto const& ready) { serve(endpoint_, ready); }};
+  zmq::context_t context_;
+  zmq::socket_t dealer_{context_, zmq::socket_type::dealer};
+};
+
+/// Nanoseconds for each call.
+double measure(std::uint64_t in_flight, std::size_t bytes) {
+  Pair pair;
+  std::string const text(bytes, 'x');
+  return bench::ns_each(std::max<std::uint64_t>(in_flight, 100), [&](std::uint64_t n) {
+    for (std::uint64_t i = 0; i < n; ++i) {
+      if (i >= in_flight) pair.receive();
+      pair.send(text);
+    }
+    for (auto left = std::min(n, in_flight); left > 0; --left) pair.receive();
+  });
+}
+
+void round_trip() { bench::report(bench::running, measure(1, bench::small_bytes)); }
+
+void round_trip_quiet() {
+  Pair pair;
+  std::string const text(bench::small_bytes, 'x');
+  bench::QuietTimes times{};
+  pair.send(text);
+  pair.receive();
+  for (auto& time : times) {
+    std::this_thread::sleep_for(bench::quiet);
+    auto const begin_ns = bench::now_ns();
+    pair.send(text);
+    pair.receive();
+    time = bench::now_ns() - begin_ns;
+  }
+  bench::report(bench::running, bench::median(times));
+}
+
+void pipelined_64() { bench::report(bench::running, bench::per_second(measure(bench::calls_in_flight, bench::small_bytes))); }
+void pipelined_1k() { bench::report(bench::running, bench::per_second(measure(bench::calls_in_flight, bench::medium_bytes))); }
+void large() { bench::report(bench::running, bench::megabytes_per_second(measure(bench::large_in_flight, bench::large_bytes))); }
+
+constexpr std::array rows{
+    bench::Row{"link-shm-round-trip", &round_trip},
+    bench::Row{"link-tcp-round-trip", &round_trip},
+    bench::Row{"link-shm-round-trip-quiet", &round_trip_quiet},
+    bench::Row{"link-tcp-round-trip-quiet", &round_trip_quiet},
+    bench::Row{"link-shm-pipelined-64", &pipelined_64},
+    bench::Row{"link-tcp-pipelined-64", &pipelined_64},
+    bench::Row{"link-shm-pipelined-1k", &pipelined_1k},
+    bench::Row{"link-tcp-pipelined-1k", &pipelined_1k},
+    bench::Row{"link-shm-large", &large},
+    bench::Row{"link-tcp-large", &large},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return bench::run_row(argc, argv, rows, [](bench::Row const& row) { row.run(); });
+}
