@@ -25,6 +25,7 @@ namespace {
 constexpr std::string_view unix_prefix = "unix:@";
 constexpr std::string_view tcp_prefix = "tcp:";
 constexpr std::string_view tls_prefix = "tls:";
+static_assert(tcp_prefix.size() == tls_prefix.size());
 constexpr int backlog = 4096;  // Envs of one boot dial at the same moment
 
 struct Address {
@@ -93,6 +94,10 @@ Address parse(Endpoint const& endpoint) {
   malformed(endpoint);
 }
 
+bool is_any_v6(Address const& address) noexcept {
+  return address.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address.v6.sin6_addr);
+}
+
 host::UniqueFd make_socket(Address const& address) {
   return host::UniqueFd(::socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
@@ -113,6 +118,10 @@ std::string remedy(int error, bool tcp) {
 
 std::string inet_text(Address const& address) {
   std::array<char, INET6_ADDRSTRLEN> host{};
+  if (address.any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address.v6.sin6_addr)) {  // IPv4 at a wildcard of both
+    ::inet_ntop(AF_INET, address.v6.sin6_addr.s6_addr + 12, host.data(), host.size());
+    return std::string(host.data()) + ":" + std::to_string(ntohs(address.v6.sin6_port));
+  }
   if (address.any.sa_family == AF_INET6) {
     ::inet_ntop(AF_INET6, &address.v6.sin6_addr, host.data(), host.size());
     std::string text = "[";
@@ -163,6 +172,30 @@ Endpoint unix_endpoint(std::array<std::byte, corps_id_bytes> const& corps_id, Pe
   return {text + "-" + std::to_string(peer.env) + "-" + std::to_string(peer.epoch)};
 }
 
+Family family_of(Endpoint const& endpoint) noexcept {
+  if (endpoint.text.starts_with(unix_prefix)) return Family::local;
+  return endpoint.text.find('[') == std::string::npos ? Family::v4 : Family::v6;
+}
+
+std::string host_name(Endpoint const& endpoint) {
+  constexpr std::size_t name_bytes_max = 253;
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  constexpr std::string_view others = "0123456789-._";
+  std::string_view host = endpoint.text;
+  if (!host.starts_with(tcp_prefix) && !host.starts_with(tls_prefix)) return {};
+  host.remove_prefix(tcp_prefix.size());
+  host = host.substr(0, host.rfind(':'));
+  auto const allowed = [&](char c) { return letters.find(c) != letters.npos || others.find(c) != others.npos; };
+  bool const name =
+      host.find_first_of(letters) != host.npos && host.size() <= name_bytes_max && std::ranges::all_of(host, allowed);
+  return name ? std::string(host) : std::string{};
+}
+
+Endpoint with_address(Endpoint const& endpoint, std::string const& address) {
+  auto const colon = endpoint.text.rfind(':');
+  return {endpoint.text.substr(0, tcp_prefix.size()) + address + endpoint.text.substr(colon)};
+}
+
 bool is_tls(Endpoint const& endpoint) noexcept { return endpoint.text.starts_with(tls_prefix); }
 
 std::string unfit(Endpoint const& endpoint, bool has_tls) {
@@ -175,10 +208,14 @@ std::string unfit(Endpoint const& endpoint, bool has_tls) {
 host::UniqueFd listen_on(Endpoint const& endpoint) {
   auto const address = parse(endpoint);
   auto fd = make_socket(address);
+  // Where there is no IPv6, IPv4 is all there is.
+  if (!fd && errno == EAFNOSUPPORT && is_any_v6(address)) return listen_on(with_address(endpoint, "0.0.0.0"));
   bool const tcp = address.any.sa_family != AF_UNIX;
   int const yes = 1;
   // Connections of a previous run that the kernel still remembers do not hold the port; a program that listens on it does.
   if (fd && tcp) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  int const no = 0;
+  if (fd && is_any_v6(address)) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no));
   if (!fd || ::bind(fd.get(), &address.any, address.size) != 0 || ::listen(fd.get(), backlog) != 0) {
     int const error = errno;
     throw ConfigError("cannot listen on " + endpoint.text + ": " + std::generic_category().message(error) + "; " +

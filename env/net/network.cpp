@@ -17,9 +17,11 @@
 
 #include "corps/error.hpp"
 #include "env/host/internal/thread.hpp"
+#include "env/net/internal/dialer.hpp"
 #include "env/net/internal/handshake.hpp"
 #include "env/net/internal/log_limiter.hpp"
 #include "env/net/internal/opening.hpp"
+#include "env/net/internal/own_addresses.hpp"
 #include "env/net/internal/reactor.hpp"
 #include "env/net/internal/readiness.hpp"
 #include "env/net/internal/stream.hpp"
@@ -29,12 +31,14 @@ namespace corps::net {
 namespace {
 
 constexpr int accepts_per_turn_max = 16;
-constexpr std::chrono::milliseconds backlog_full_pause{5};
 
 }  // namespace
 
 // Everything below lives on the I/O thread, except what says otherwise. Public functions of Network only post to it.
-class Network::Impl final : public Stream::Owner, public Opening::Owner, public std::enable_shared_from_this<Network::Impl> {
+class Network::Impl final : public Stream::Owner,
+                            public Opening::Owner,
+                            public Dialer::Owner,
+                            public std::enable_shared_from_this<Network::Impl> {
  public:
   Impl(Identity identity, NetSettings settings, Events& events, Log log, host::Random& random, host::Clock& clock)
       : identity_(std::move(identity)),
@@ -43,7 +47,8 @@ class Network::Impl final : public Stream::Owner, public Opening::Owner, public 
         random_(random),
         clock_(clock),
         log_(std::move(log), clock, log_lines_per_second_max),
-        read_buffer_(read_buffer_bytes) {}
+        read_buffer_(read_buffer_bytes),
+        resolver_(reactor_, settings_.lookup) {}
   ~Impl() { wipe(identity_.secret); }
 
   Reactor& reactor() noexcept { return reactor_; }
@@ -72,12 +77,13 @@ class Network::Impl final : public Stream::Owner, public Opening::Owner, public 
     std::function<bool()> ready;
   };
   struct Dial {
+    Dial(Peer to, Impl& network)
+        : expected(to),
+          dialer(network.reactor_, network.resolver_, network, network.clock_, network.settings_.handshake_limit,
+                 network.has_tls()) {}
     Peer expected;
-    std::vector<Endpoint> endpoints;
-    std::size_t at = 0;  // the endpoint that is tried
-    std::uint64_t began_ns = 0;
-    std::string reasons;
-    std::shared_ptr<Opening> opening;
+    Dialer dialer;
+    std::shared_ptr<Opening> opening;  // of the endpoint that is connected
   };
 
   void begin_stop(std::chrono::milliseconds limit);
@@ -91,10 +97,13 @@ class Network::Impl final : public Stream::Owner, public Opening::Owner, public 
   void room_is_made();
   void pause(Listener& listener, std::chrono::nanoseconds how_long);
 
-  void try_endpoints(std::shared_ptr<Dial> const& dial);
-  void next_endpoint(Dial& dial, std::string const& reason);
   void end_dial(std::shared_ptr<Dial> const& dial, std::string const& reason, bool duplicate);
   std::shared_ptr<Dial> dial_of(Opening const& opening);
+  std::shared_ptr<Dial> dial_of(Dialer const& dialer);
+
+  // Dialer::Owner
+  void on_connected(Dialer& dialer, Endpoint const& endpoint, host::UniqueFd fd) override;
+  void on_exhausted(Dialer& dialer) override;
 
   // Opening::Owner and Stream::Owner
   std::span<std::byte> read_buffer() override { return read_buffer_; }
@@ -118,6 +127,7 @@ class Network::Impl final : public Stream::Owner, public Opening::Owner, public 
   std::list<Listener> listeners_;
   std::list<Watch> watches_;
   Readiness readiness_{reactor_};
+  Resolver resolver_;
   std::list<std::shared_ptr<Opening>> accepted_;  // oldest first
   std::list<std::shared_ptr<Dial>> dials_;
   std::unordered_map<Stream const*, std::shared_ptr<Stream>> streams_;
@@ -251,56 +261,35 @@ void Network::Impl::pause(Listener& listener, std::chrono::nanoseconds how_long)
 // Dialling.
 
 void Network::Impl::begin_dial(Peer expected, std::vector<Endpoint> endpoints) {
-  auto const dial = std::make_shared<Dial>();
-  dial->expected = expected;
-  dial->endpoints = std::move(endpoints);
-  dial->began_ns = clock_.monotonic_ns();
+  auto const dial = std::make_shared<Dial>(expected, *this);
   dials_.push_back(dial);
   if (stopping_) return end_dial(dial, "this Env is stopping", false);
   if (expected.env == identity_.self.env) return end_dial(dial, "an Env does not dial itself", false);
-  if (dial->endpoints.empty()) return end_dial(dial, "no endpoint of it is known", false);
-  try_endpoints(dial);
+  if (endpoints.empty()) return end_dial(dial, "no endpoint of it is known", false);
+  dial->dialer.start(std::move(endpoints));
 }
 
-void Network::Impl::try_endpoints(std::shared_ptr<Dial> const& dial) {
-  while (dial->at < dial->endpoints.size()) {
-    if (auto const reason = unfit(dial->endpoints[dial->at], has_tls()); !reason.empty()) {
-      next_endpoint(*dial, reason);
-      continue;
-    }
-    auto result = connect_to(dial->endpoints[dial->at]);
-    if (auto const* error = std::get_if<ConnectError>(&result)) {
-      auto const waited = std::chrono::nanoseconds(clock_.monotonic_ns() - dial->began_ns);
-      if (error->try_again && waited < settings_.handshake_limit) {
-        return reactor_.after(backlog_full_pause, [this, dial] {
-          if (!dial->opening && std::ranges::find(dials_, dial) != dials_.end()) try_endpoints(dial);
-        });
-      }
-      next_endpoint(*dial, error->text);
-      continue;
-    }
-    auto& connecting = std::get<Connecting>(result);
-    if (auto const reason = connecting.done ? stranger(connecting.fd.get()) : std::string{}; !reason.empty()) {
-      next_endpoint(*dial, reason);
-      continue;
-    }
-    tune(connecting.fd.get());
-    dial->opening = std::make_shared<Opening>(reactor_, *this, Handshake::client(identity_, dial->expected, random_),
-                                              std::move(connecting.fd), clock_.monotonic_ns(), settings_.shm);
-    return dial->opening->start_dialed(settings_.handshake_limit);
-  }
-  end_dial(dial, dial->reasons, false);
+void Network::Impl::on_connected(Dialer& dialer, Endpoint const&, host::UniqueFd fd) {
+  auto const dial = dial_of(dialer);
+  if (auto const reason = stranger(fd.get()); !reason.empty()) return dialer.go_on(reason);
+  tune(fd.get());
+  dial->opening = std::make_shared<Opening>(reactor_, *this, Handshake::client(identity_, dial->expected, random_), std::move(fd),
+                                            clock_.monotonic_ns(), settings_.shm);
+  dial->opening->start_dialed(settings_.handshake_limit);
 }
 
-void Network::Impl::next_endpoint(Dial& dial, std::string const& reason) {
-  if (!dial.reasons.empty()) dial.reasons += "; ";
-  dial.reasons += dial.endpoints[dial.at].text + ": " + reason;
-  ++dial.at;
+void Network::Impl::on_exhausted(Dialer& dialer) {
+  auto const dial = dial_of(dialer);
+  end_dial(dial, dialer.reasons(), false);
 }
 
 void Network::Impl::end_dial(std::shared_ptr<Dial> const& dial, std::string const& reason, bool duplicate) {
   dials_.remove(dial);
   events_.on_dial_failed(dial->expected, reason, duplicate);
+}
+
+std::shared_ptr<Network::Impl::Dial> Network::Impl::dial_of(Dialer const& dialer) {
+  return *std::ranges::find_if(dials_, [&](auto const& dial) { return &dial->dialer == &dialer; });
 }
 
 std::shared_ptr<Network::Impl::Dial> Network::Impl::dial_of(Opening const& opening) {
@@ -336,9 +325,8 @@ void Network::Impl::on_failed(Opening& opening, std::string const& reason) {
   if (auto const dial = dial_of(opening)) {
     dial->opening.reset();
     bool const duplicate = opening.handshake().refused_as_duplicate();
-    next_endpoint(*dial, reason);
     if (duplicate || stopping_) return end_dial(dial, duplicate ? reason : "this Env is stopping", duplicate);
-    return try_endpoints(dial);
+    return dial->dialer.go_on(reason);
   }
   accepted_.remove(opening.shared_from_this());
   room_is_made();
@@ -414,20 +402,26 @@ Network::~Network() { stop(std::chrono::milliseconds{0}); }
 void Network::start() { impl_->start(); }
 
 std::vector<Endpoint> Network::listen(std::vector<Endpoint> const& endpoints) {
-  std::vector<host::UniqueFd> fds;
-  std::vector<Endpoint> got;
+  struct Listening {
+    host::UniqueFd fd;
+    Endpoint endpoint;
+  };
+  std::vector<Listening> all;
   for (auto const& endpoint : endpoints) {
     if (auto const reason = unfit(endpoint, impl_->has_tls()); !reason.empty())
       throw ConfigError("cannot listen on " + endpoint.text + ": it " + reason);
-    fds.push_back(listen_on(endpoint));
-    got.push_back(endpoint_of(fds.back().get(), is_tls(endpoint)));
+    auto fd = listen_on(endpoint);
+    auto got = endpoint_of(fd.get(), is_tls(endpoint));
+    all.push_back({std::move(fd), std::move(got)});
   }
-  for (std::size_t i = 0; i < fds.size(); ++i) {
+  std::vector<Endpoint> reachable;
+  for (auto& each : all) {
+    for (auto& endpoint : reachable_at(each.endpoint)) reachable.push_back(std::move(endpoint));
     // std::function wants what can be copied.
-    auto fd = std::make_shared<host::UniqueFd>(std::move(fds[i]));
-    post([impl = impl_.get(), endpoint = got[i], fd] { impl->add_listener(endpoint, std::move(*fd)); });
+    auto fd = std::make_shared<host::UniqueFd>(std::move(each.fd));
+    post([impl = impl_.get(), endpoint = each.endpoint, fd] { impl->add_listener(endpoint, std::move(*fd)); });
   }
-  return got;
+  return reachable;
 }
 
 void Network::dial(Peer expected, std::vector<Endpoint> endpoints) {

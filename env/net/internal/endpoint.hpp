@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <variant>
 
@@ -11,7 +12,8 @@
 
 namespace corps::net {
 
-/// Where an Env can be reached: "unix:@name" (abstract), "tcp:127.0.0.1:4711", "tcp:[::1]:4711", "tls:192.0.2.1:4711".
+/// Where an Env can be reached: "unix:@name" (abstract), "tcp:127.0.0.1:4711", "tcp:[::1]:4711", "tls:192.0.2.1:4711",
+/// "tls:host2.example:4711"; to listen on also the wildcards "tls:0.0.0.0:0" and "tls:[::]:0", which is IPv4 as well.
 struct Endpoint {
   std::string text;
 
@@ -20,6 +22,14 @@ struct Endpoint {
 
 /// The Unix endpoint that belongs to one life of an Env.
 Endpoint unix_endpoint(std::array<std::byte, corps_id_bytes> const& corps_id, Peer peer);
+
+enum class Family : std::uint8_t { local, v4, v6 };
+/// Of an endpoint without a host name.
+Family family_of(Endpoint const& endpoint) noexcept;
+/// The host, if it is a name that stands for addresses; else empty.
+std::string host_name(Endpoint const& endpoint);
+/// The same with this numeric address (IPv6 in brackets) for its host.
+Endpoint with_address(Endpoint const& endpoint, std::string const& address);
 
 /// Whether what is said there is said over TLS. Without it, only loopback addresses are spoken to.
 bool is_tls(Endpoint const& endpoint) noexcept;

@@ -18,6 +18,7 @@
 #include "env/net/internal/frame.hpp"
 #include "env/net/internal/identity.hpp"
 #include "env/net/internal/pulse.hpp"
+#include "env/net/internal/resolver.hpp"
 #include "env/net/internal/shm_link.hpp"
 #include "env/net/internal/tls.hpp"
 #include "env/net/internal/wire.hpp"
@@ -26,11 +27,12 @@ namespace corps::net {
 
 struct NetSettings {
   std::uint32_t frame_bytes_max = std::uint32_t{256} << 20;            // of one payload, received or sent
-  std::chrono::nanoseconds handshake_limit = std::chrono::seconds{1};  // also for connecting to one endpoint
+  std::chrono::nanoseconds handshake_limit = std::chrono::seconds{1};  // also for connecting to one address, and for names
   ShmUse shm = ShmUse::preferred;                                      // to Envs of this host, over Unix sockets
   std::chrono::nanoseconds linger_limit = std::chrono::seconds{1};     // a closing connection may be without progress
   Heartbeats heartbeats = {};                                          // to and of Envs of other hosts
   std::shared_ptr<TlsContext const> tls = nullptr;                     // with it, TCP is spoken over TLS only
+  Resolver::Lookup lookup = {};                                        // of host names; none: as the system says
 };
 
 /// What a Network tells its owner. Threads: all on the I/O thread, one at a time; they must not block. An exception ends the
@@ -71,12 +73,13 @@ class Network {
   /// Starts the I/O thread. What was asked for before happens then.
   void start();
 
-  /// Listens and returns the endpoints it got, a port 0 replaced by the number. Throws ConfigError, and then listens on none of
-  /// them.
+  /// Listens and returns where it can be reached: a port 0 replaced by the number, a wildcard by the addresses of this host.
+  /// Throws ConfigError, and then listens on none of them.
   std::vector<Endpoint> listen(std::vector<Endpoint> const& endpoints);
 
-  /// Connects to a peer: tries the endpoints in their order, the first that leads to the expected peer is taken. Ends in one
-  /// on_open or one on_dial_failed. A second dial to the same peer is a second connection.
+  /// Connects to a peer: the first endpoint that leads to it is taken. Names are looked up, and addresses tried in the order of
+  /// RFC 8305. Ends in one on_open or one on_dial_failed, which names every address that was tried, and why not. A second dial to
+  /// the same peer is a second connection.
   void dial(Peer expected, std::vector<Endpoint> endpoints);
 
   /// Calls `ready` on the I/O thread whenever `fd` is readable, until it returns false. `fd` stays the caller's, who may close it
