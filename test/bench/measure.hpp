@@ -161,6 +161,7 @@ inline std::uint8_t meet(std::uint8_t mine, std::uint8_t others) {
 /// How many threads the row is measured with, and which row it is.
 inline unsigned threads = 1;
 inline std::string_view running;
+inline double calls_per_second = 0;  // only for a row that is measured at a given rate
 
 /// What is measured together, under the name of one of its rows.
 struct Row {
@@ -171,12 +172,13 @@ struct Row {
 /// The rest of a `main`: finds the row that the first argument names and hands it to `with`.
 template <class With>
 int run_row(int argc, char** argv, std::span<Row const> rows, With&& with) {
-  if (argc == 3)
+  if (argc == 3 || argc == 4)
     for (auto const& row : rows)
       if (row.name == argv[1]) {
         try {
           threads = static_cast<unsigned>(std::stoul(argv[2]));
           running = row.name;
+          if (argc == 4) calls_per_second = std::stod(argv[3]);
           with(row);
           return 0;
         } catch (std::exception const& error) {
@@ -184,7 +186,7 @@ int run_row(int argc, char** argv, std::span<Row const> rows, With&& with) {
           return 1;
         }
       }
-  std::fprintf(stderr, "usage: %s ROW THREADS; no such row here\n", argv[0]);
+  std::fprintf(stderr, "usage: %s ROW THREADS [CALLS_PER_SECOND]; no such row here\n", argv[0]);
   return 2;
 }
 

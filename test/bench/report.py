@@ -18,6 +18,7 @@ class Result:
     threads: int
     ours: list | str
     peers: dict
+    calls_per_second: int | None = None  # where the row is measured at a given rate
 
     def cells(self):
         return {rows.OURS: self.ours, **self.peers}
@@ -30,6 +31,7 @@ class Result:
             "threads": self.threads,
             "ours": self.ours,
             "peers": self.peers,
+            **({"calls_per_second": self.calls_per_second} if self.calls_per_second else {}),
         }
 
 

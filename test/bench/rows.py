@@ -17,6 +17,13 @@ class Row:
     threads: tuple = (1, 2)
     peers: tuple = ("caf", "erlang")
     measured_by: str = ""  # the row whose programs measure this one too, if it is another
+    printed_as: str = ""  # by the programs, if it is another name
+    at_half_of: str = ""  # whose peak: calls are made at half that rate
+    peak: str = ""  # the row that says what the peak is
+
+    @property
+    def printed(self):
+        return self.printed_as or self.name
 
     @property
     def program(self):
@@ -31,12 +38,39 @@ def links(carrier, socket):
     def row(name, what, **more):
         return Row(f"link-{carrier}-{name}", f"{what}; peers: {socket}", threads=(1,), **{"peers": peers, **more})
 
+    def load(whose):
+        """At half of the peak of one side, how long calls take: measured for that side and ours, or for all."""
+        return (
+            row(
+                f"load-half-{whose}-p{part}",
+                f"{words}, at half of the peak of {whose}",
+                peers=peers if whose == OURS else (whose,),
+                **{"measured_by": f"link-{carrier}-load", "printed_as": f"link-{carrier}-load-p{part}"},
+                **{"at_half_of": whose, "peak": f"link-{carrier}-pipelined-64"},
+            )
+            for part, words in ((50, "half of the calls"), (99, "99 of 100 calls"), (999, "999 of 1,000 calls"))
+        )
+
     return (
         row("round-trip", "a call of 64 bytes and its answer of 64, one by one", peers=(*peers, "floor")),
         row("round-trip-quiet", "the same, 20 ms after the one before", peers=(*peers, "floor")),
         row("pipelined-64", "calls of 64 bytes and their answers, 1,000 under way", unit="calls/s", better=HIGHER),
         row("pipelined-1k", "calls of 1 KiB and their answers, 1,000 under way", unit="calls/s", better=HIGHER),
         row("large", "arguments of 1 MiB, eight under way", unit="MB/s", better=HIGHER, peers=(*peers, "floor")),
+        *(each for whose in (OURS, *peers) for each in load(whose)),
+    )
+
+
+def envs(count):
+    """What a Corps of so many Envs needs."""
+
+    def row(name, what, **more):
+        return Row(f"envs-{count}-{name}", what, threads=(1,), peers=(), measured_by=f"envs-{count}", **more)
+
+    return (
+        row("boot", f"until {count} Envs are up"),
+        row("link-bytes", f"resident memory of both ends of an idle link, {count} Envs all to all", unit="bytes"),
+        row("link-descriptors", f"descriptors at each end of an idle link, {count} Envs all to all", unit="descriptors"),
     )
 
 
@@ -62,6 +96,8 @@ ROWS = (
     Row("stream", "an item of a stream of at least 1,000,000 from one Conc to another", unit="items/s", better=HIGHER),
     *links("shm", "Unix sockets"),
     *links("tcp", "TCP"),
+    *envs(8),
+    *envs(64),
 )
 
 

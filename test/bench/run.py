@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import shutil
+import statistics
 import subprocess
 import sys
 
@@ -97,7 +98,7 @@ def measure(group, threads, repeat, command_of, run=run_once):
     """Results of rows that the same programs measure. All sides run by turns; who begins changes from round to round, so that
     a machine that becomes slower or faster meanwhile is not one side's luck. A side that fails once is missing."""
     sides = [rows.OURS, *(peer for peer in rows.PEERS if peer in group[0].peers)]
-    wanted = [row.name for row in group]
+    wanted = [row.printed for row in group]
     cells = {who: {name: [] for name in wanted} for who in sides}
     failed = set()
     for turn in range(repeat):
@@ -117,7 +118,7 @@ def measure(group, threads, repeat, command_of, run=run_once):
         return report.MISSING if who in failed else cells[who][name]
 
     return [
-        report.Result(row, threads, cell(rows.OURS, row.name), {who: cell(who, row.name) for who in sides if who != rows.OURS})
+        report.Result(row, threads, cell(rows.OURS, row.printed), {who: cell(who, row.printed) for who in sides if who != rows.OURS})
         for row in group
     ]
 
@@ -126,8 +127,40 @@ def groups_of(chosen):
     """The chosen rows, those together that the same programs measure."""
     groups = {}
     for row in chosen:
-        groups.setdefault(row.program, []).append(row)
+        groups.setdefault((row.program, row.at_half_of), []).append(row)
     return list(groups.values())
+
+
+class Peaks:
+    """How many calls a second each side makes where it makes as many as it can: measured once, when it is first asked for."""
+
+    def __init__(self, command_of, repeat, run=run_once):
+        self.command_of = command_of
+        self.repeat = repeat
+        self.run = run
+        self.known = {}
+
+    def of(self, who, row_name, threads):
+        key = who, row_name, threads
+        if key not in self.known:
+            command = self.command_of(who, row_name, threads)
+            self.known[key] = statistics.median(self.run(command, [row_name])[row_name] for _ in range(self.repeat))
+        return self.known[key]
+
+
+def measure_at_rate(group, threads, repeat, command_of, peaks, run=run_once):
+    """As measure(), of rows whose calls are made at half of the peak of one side. Without a peak of a peer there are no results."""
+    whose, peak_row = group[0].at_half_of, group[0].peak
+    try:
+        rate = int(peaks.of(whose, peak_row, threads) / 2)
+    except Failed as error:
+        say(f"{group[0].name} and the like are left out: the peak of {whose} is missing: {error}")
+        return [report.Result(row, threads, report.MISSING, {}) for row in group] if whose == rows.OURS else []
+    say(f"    {rate} calls a second")
+    results = measure(group, threads, repeat, lambda *what: [*command_of(*what), str(rate)], run)
+    for result in results:
+        result.calls_per_second = rate
+    return results
 
 
 def main():
@@ -144,11 +177,15 @@ def main():
 
     build = os.environ["TEST_BUILD_DIR"]
     programs = Programs(build, os.environ["TEST_SOURCE_DIR"])
+    peaks = Peaks(programs.command, options.repeat)
     results = []
     for group in groups_of(chosen):
         for threads in group[0].threads:
             say(f"==> {', '.join(row.name for row in group)}: {threads} threads, {options.repeat} runs each")
-            results += measure(group, threads, options.repeat, programs.command)
+            if group[0].at_half_of:
+                results += measure_at_rate(group, threads, options.repeat, programs.command, peaks)
+            else:
+                results += measure(group, threads, options.repeat, programs.command)
 
     print("\n".join(report.table(results)))
     if options.json:

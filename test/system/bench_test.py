@@ -75,6 +75,33 @@ class ProgramsTest(kit.TestCase):
             self.assertEqual((result.ours, result.peers), ([5, 5, 5], {"caf": "missing", "erlang": [5, 5, 5]}))
         self.assertEqual(calls.count("caf"), 2)
 
+    def test_rows_at_half_of_a_peak_are_given_the_rate_and_have_names_of_their_own(self):
+        group = [each for each in rows.find(["link-shm-load-half-zeromq"])]
+        self.assertEqual([each.printed for each in group], ["link-shm-load-p50", "link-shm-load-p99", "link-shm-load-p999"])
+        commands = []
+
+        def run_by_name(command, wanted):
+            commands.append(command)
+            peak = {"zeromq": 1001, "ours": 2002}
+            return {name: peak[command[0]] if "pipelined" in name else 7 for name in wanted}
+
+        command_of = lambda who, program, threads: [who, program, str(threads)]  # noqa: E731
+        peaks = run.Peaks(command_of, 1, run_by_name)
+        for turn in range(2):
+            found = run.measure_at_rate(group, 1, 1, command_of, peaks, run_by_name)
+        self.assertEqual(commands[0], ["zeromq", "link-shm-pipelined-64", "1"])
+        self.assertEqual(sorted(commands[1:]), sorted([["ours", "link-shm-load", "1", "500"], ["zeromq", "link-shm-load", "1", "500"]] * 2))
+        self.assertEqual((found[1].ours, found[1].peers, found[1].as_json()["calls_per_second"]), ([7], {"zeromq": [7]}, 500))
+
+    def test_without_the_peak_of_a_peer_there_is_nothing_to_measure(self):
+        def fail(command, wanted):
+            raise run.Failed("not here")
+
+        peaks = run.Peaks(lambda *what: what, 1, fail)
+        self.assertEqual(run.measure_at_rate(rows.find(["link-tcp-load-half-grpc"]), 1, 1, None, peaks), [])
+        mine = run.measure_at_rate(rows.find(["link-tcp-load-half-ours"]), 1, 1, None, peaks)
+        self.assertEqual([each.ours for each in mine], ["missing"] * 3)
+
     def test_a_peer_that_cannot_be_installed_is_missing(self):
         path, os.environ["PATH"] = os.environ["PATH"], ""
         try:

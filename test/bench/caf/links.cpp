@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "test/bench/caf/rows.hpp"
+#include "test/bench/open_loop.hpp"
 
 namespace {
 
@@ -68,6 +69,32 @@ class LinkCaller : public caf::event_based_actor {
   static inline bench::QuietTimes quiet_times{};
 };
 
+/// Calls at times fixed before.
+class LoadCaller : public caf::event_based_actor {
+ public:
+  LoadCaller(caf::actor_config& config, caf::actor echo) : event_based_actor(config), echo_(std::move(echo)) {}
+  caf::behavior make_behavior() override {
+    return {[this](caf_bench::go_atom) { look(); }};
+  }
+
+ private:
+  void look() {
+    if (over_) return;
+    while (loop_.is_due())
+      request(echo_, caf::infinite, text_).then([this, due_ns = loop_.make()](std::string const&) {
+        if (!over_) loop_.answered(due_ns);
+      });
+    over_ = loop_.is_over();
+    if (!over_) return;
+    loop_.report();
+    bench::done.release();
+  }
+  caf::actor echo_;
+  std::string const text_ = std::string(bench::small_bytes, 'x');
+  bench::OpenLoop loop_{bench::calls_per_second};
+  bool over_ = false;
+};
+
 std::optional<bench::OtherProcess> other;
 
 void serve(std::function<void(std::uint16_t)> const& ready) {
@@ -80,11 +107,13 @@ void serve(std::function<void(std::uint16_t)> const& ready) {
   std::this_thread::sleep_for(std::chrono::hours{1});
 }
 
-caf::actor make_caller() {
+caf::actor find_echo() {
   auto const echo = caf_bench::system().middleman().remote_actor("127.0.0.1", other->port());
   bench::expect(static_cast<bool>(echo), "the other process was not reached");
-  return caf_bench::system().spawn<LinkCaller>(*echo);
+  return *echo;
 }
+
+caf::actor make_caller() { return caf_bench::system().spawn<LinkCaller>(find_echo()); }
 
 /// Nanoseconds for each call.
 double measure(std::uint64_t in_flight, std::uint64_t bytes) {
@@ -123,6 +152,15 @@ void link_pipelined_1k() {
 }
 void link_large() {
   bench::report(bench::running, bench::megabytes_per_second(measure(bench::large_in_flight, bench::large_bytes)));
+}
+
+void link_load() {
+  auto const echo = find_echo();
+  auto const warm = system().spawn<LinkCaller>(echo);
+  caf::anon_send(warm, go_atom::value, std::uint64_t{10'000}, bench::calls_in_flight, std::uint64_t{bench::small_bytes});
+  bench::done.acquire();
+  auto const caller = system().spawn<LoadCaller>(echo);
+  bench::tick_until_done([&] { caf::anon_send(caller, go_atom::value); });
 }
 
 }  // namespace caf_bench

@@ -34,6 +34,8 @@ constexpr std::array rows{
     bench::Row{"link-tcp-pipelined-1k", &caf_bench::link_pipelined_1k},
     bench::Row{"link-shm-large", &caf_bench::link_large},
     bench::Row{"link-tcp-large", &caf_bench::link_large},
+    bench::Row{"link-shm-load", &caf_bench::link_load},
+    bench::Row{"link-tcp-load", &caf_bench::link_load},
 };
 
 caf::actor_system* running = nullptr;

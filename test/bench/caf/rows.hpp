@@ -42,5 +42,6 @@ void link_round_trip_quiet();
 void link_pipelined_64();
 void link_pipelined_1k();
 void link_large();
+void link_load();
 
 }  // namespace caf_bench

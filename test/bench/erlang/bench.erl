@@ -3,7 +3,9 @@
 -module(bench).
 -export([main/1, ns_each/2, report/2, per_second/1, expect/1, call/2, now_ns/0, resident_bytes/0, rounds_of/1, compute/1, next_random/1]).
 
-main([Row]) ->
+%% CallsPerSecond: only for a row that is measured at a given rate.
+main([Row | CallsPerSecond]) ->
+    persistent_term:put(calls_per_second, CallsPerSecond),
     try
         rows:run(Row),
         halt(0)

@@ -8,6 +8,7 @@
 -define(LARGE_IN_FLIGHT, 8).
 -define(QUIET_CALLS, 41).
 -define(QUIET_MS, 20).
+-define(LOAD_OPEN_MAX, 5000).
 
 run(Row) ->
     Other = start_other(),
@@ -27,7 +28,38 @@ measure("pipelined-1k", Row, Other) -> pipelined(Row, ?MEDIUM_BYTES, Other);
 measure("large", Row, Other) ->
     Bytes = bytes(?LARGE_BYTES),
     Ns = bench:ns_each(?LARGE_IN_FLIGHT, fun(N) -> window(N, ?LARGE_IN_FLIGHT, Bytes, Other) end),
-    bench:report(Row, 1000.0 * ?LARGE_BYTES / Ns).
+    bench:report(Row, 1000.0 * ?LARGE_BYTES / Ns);
+
+%% The open loop of open_loop.hpp: calls at times fixed before. Timers count in milliseconds, so this looks at the clock all the time.
+measure("load", Row, Other) ->
+    [Text] = persistent_term:get(calls_per_second),
+    Rate = list_to_integer(Text),
+    calls(10000, bytes(?SMALL_BYTES), Other),
+    BurstCalls = max(1, trunc(Rate * 100.0e3 / 1.0e9)),
+    Begin = bench:now_ns() + 1000000,
+    Due = fun(Call) -> Begin + trunc((Call div BurstCalls) * BurstCalls * 1.0e9 / Rate) end,
+    Times = load(#{due => Due, calls => Rate, 'end' => Begin + 3000000000, bytes => bytes(?SMALL_BYTES), other => Other}, 0, 0, []),
+    Sorted = list_to_tuple(lists:sort(Times)),
+    [bench:report(Row ++ Name, element(trunc(Part * (Rate - 1)) + 1, Sorted)) || {Name, Part} <- [{"-p50", 0.5}, {"-p99", 0.99}, {"-p999", 0.999}]].
+
+load(#{calls := Calls}, Calls, Calls, Times) -> Times;
+load(#{calls := Calls, due := Due, 'end' := End} = Loop, Sent, Answered, Times) ->
+    Now = bench:now_ns(),
+    DueNow = Sent < Calls andalso Sent - Answered < ?LOAD_OPEN_MAX andalso Due(Sent) =< Now,
+    if
+        Now > End -> [Now - Due(Call) || Call <- lists:seq(Answered, Calls - 1)] ++ Times;
+        DueNow ->
+            #{other := Other, bytes := Bytes} = Loop,
+            Other ! {self(), Due(Sent), Bytes},
+            load(Loop, Sent + 1, Answered, Times);
+        true ->
+            receive
+                {WasDue, _Answer} -> load(Loop, Sent, Answered + 1, [bench:now_ns() - WasDue | Times])
+            after 0 ->
+                erlang:yield(),
+                load(Loop, Sent, Answered, Times)
+            end
+    end.
 
 bytes(Count) -> binary:copy(<<"x">>, Count).
 

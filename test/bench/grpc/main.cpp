@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "test/bench/links.hpp"
+#include "test/bench/open_loop.hpp"
 
 namespace {
 
@@ -79,14 +80,16 @@ struct OpenCall {
   grpc::ByteBuffer answer;
   grpc::Status status;
   std::unique_ptr<grpc::GenericClientAsyncResponseReader> reader;
+  std::int64_t due_ns = 0;
 };
 
 class Pair {
  public:
-  void send(std::string const& text) {
+  void send(std::string const& text, std::int64_t due_ns = 0) {
     grpc::Slice const slice{text};
     grpc::ByteBuffer const bytes{&slice, 1};
     auto call = std::make_unique<OpenCall>();
+    call->due_ns = due_ns;
     call->reader = stub_.PrepareUnaryCall(&call->context, "/bench.Echo/Echo", bytes, &queue_);
     call->reader->StartCall();
     auto& open = *call.release();
@@ -96,12 +99,25 @@ class Pair {
   void receive() {
     void* tag = nullptr;
     bool ok = false;
-    bench::expect(queue_.Next(&tag, &ok) && ok, "the queue has ended");
-    std::unique_ptr<OpenCall> const call{static_cast<OpenCall*>(tag)};
-    bench::expect(call->status.ok() && call->answer.Length() != 0, call->status.error_message().c_str());
+    bench::expect(queue_.Next(&tag, &ok), "the queue has ended");
+    take(tag, ok);
+  }
+  /// The call that is answered next, before the time has come; null if there is none.
+  std::unique_ptr<OpenCall> receive_until(std::int64_t until_ns) {
+    void* tag = nullptr;
+    bool ok = false;
+    auto const limit = gpr_time_from_nanos(std::max<std::int64_t>(0, until_ns - bench::now_ns()), GPR_TIMESPAN);
+    auto const status = queue_.AsyncNext(&tag, &ok, gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), limit));
+    return status == grpc::CompletionQueue::GOT_EVENT ? take(tag, ok) : nullptr;
   }
 
  private:
+  static std::unique_ptr<OpenCall> take(void* tag, bool ok) {
+    std::unique_ptr<OpenCall> call{static_cast<OpenCall*>(tag)};
+    bench::expect(ok && call->status.ok() && call->answer.Length() != 0, call->status.error_message().c_str());
+    return call;
+  }
+
   std::string const socket_ = bench::own_socket_name();
   bench::OtherProcess other_{[this](auto const& ready) { serve(socket_, ready); }};
   grpc::GenericStub stub_{grpc::CreateChannel(address_of(other_.port(), socket_), grpc::InsecureChannelCredentials())};
@@ -143,6 +159,24 @@ void pipelined_64() { bench::report(bench::running, bench::per_second(measure(be
 void pipelined_1k() { bench::report(bench::running, bench::per_second(measure(bench::calls_in_flight, bench::medium_bytes))); }
 void large() { bench::report(bench::running, bench::megabytes_per_second(measure(bench::large_in_flight, bench::large_bytes))); }
 
+void load() {
+  Pair pair;
+  std::string const text(bench::small_bytes, 'x');
+  for (int i = 0; i < 2'000; ++i) {
+    pair.send(text);
+    pair.receive();
+  }
+  bench::OpenLoop loop{bench::calls_per_second};
+  while (!loop.is_over()) {
+    while (loop.is_due()) pair.send(text, loop.make());
+    while (auto const call = pair.receive_until(loop.idle_until_ns())) {
+      loop.answered(call->due_ns);
+      if (loop.is_due() || loop.is_over()) break;
+    }
+  }
+  loop.report();
+}
+
 constexpr std::array rows{
     bench::Row{"link-shm-round-trip", &round_trip},
     bench::Row{"link-tcp-round-trip", &round_trip},
@@ -154,6 +188,8 @@ constexpr std::array rows{
     bench::Row{"link-tcp-pipelined-1k", &pipelined_1k},
     bench::Row{"link-shm-large", &large},
     bench::Row{"link-tcp-large", &large},
+    bench::Row{"link-shm-load", &load},
+    bench::Row{"link-tcp-load", &load},
 };
 
 }  // namespace

@@ -1,8 +1,10 @@
 // link-*: from Env 0, which is this process, to Env 1
 #include "test/bench/links.hpp"
 
+#include <optional>
 #include <vector>
 
+#include "test/bench/open_loop.hpp"
 #include "test/bench/ours/rows.hpp"
 
 class Echo : public corps::Conc {
@@ -66,6 +68,33 @@ class LinkCaller : public corps::Conc {
   corps::Name<Echo> echo_;
 };
 
+/// Calls at times fixed before.
+class LoadCaller : public corps::Conc {
+ public:
+  explicit LoadCaller(corps::Name<Echo> echo) : echo_(echo) {}
+  void begin(double per_second) { loop_.emplace(per_second); }
+  void look() {
+    if (over_) return;
+    while (loop_->is_due()) static_cast<void>(corps::spawn(one()));
+    over_ = loop_->is_over();
+    if (over_) bench::done.release();
+  }
+  void report() { loop_->report(); }
+
+ private:
+  corps::Task<> one() {
+    auto const due_ns = loop_->make();
+    auto const answer = co_await echo_.call<&Echo::echo>(text_);
+    bench::expect(answer.size() == text_.size(), "an answer is wrong");
+    if (!over_) loop_->answered(due_ns);
+  }
+
+  corps::Name<Echo> echo_;
+  std::string const text_ = std::string(bench::small_bytes, 'x');
+  std::optional<bench::OpenLoop> loop_;
+  bool over_ = false;
+};
+
 namespace {
 
 auto make_caller() {
@@ -105,6 +134,16 @@ void link_large() {
   auto const ns = bench::ns_each(bench::large_in_flight,
                                  [&](std::uint64_t n) { caller.within(whole_run).call<&LinkCaller::large>(n).get(); });
   bench::report(bench::running, bench::megabytes_per_second(ns));
+}
+
+void link_load() {
+  auto const echo = corps::create<Echo>(corps::env(1)).get();
+  auto const warm = corps::create<LinkCaller>(corps::here(), echo).get();
+  warm.call<&LinkCaller::pipelined>(std::uint64_t{10'000}, std::uint64_t{bench::small_bytes}).get();
+  auto const caller = corps::create<LoadCaller>(corps::here(), echo).get();
+  caller.call<&LoadCaller::begin>(bench::calls_per_second).get();
+  bench::tick_until_done([&] { caller.tell<&LoadCaller::look>(); });
+  caller.call<&LoadCaller::report>().get();
 }
 
 }  // namespace ours

@@ -36,12 +36,17 @@ constexpr std::array rows{
     bench::Row{"link-tcp-pipelined-1k", &ours::link_pipelined_1k},
     bench::Row{"link-shm-large", &ours::link_large},
     bench::Row{"link-tcp-large", &ours::link_large},
+    bench::Row{"link-shm-load", &ours::link_load},
+    bench::Row{"link-tcp-load", &ours::link_load},
+    bench::Row{"envs-8", &ours::envs},
+    bench::Row{"envs-64", &ours::envs},
 };
 
 corps::BootOptions options_for(std::string_view row, std::string const& threads) {
   corps::BootOptions options{.config_files = {}, .set = {"env.threads=" + threads}, .arguments = {}};
   if (row.starts_with("link-")) options.set.emplace_back("corps.envs=2");
   if (row.starts_with("link-tcp-")) options.set.emplace_back("net.carrier=tcp");
+  if (row.starts_with("envs-")) options.set.push_back("corps.envs=" + std::string{row.substr(row.find('-') + 1)});
   return options;
 }
 
@@ -49,7 +54,9 @@ corps::BootOptions options_for(std::string_view row, std::string const& threads)
 
 int main(int argc, char** argv) {
   // First of all: the process of another Env gets no further.
+  auto const begin_ns = bench::now_ns();
   auto corps = corps::boot<Bench>(options_for(argc > 1 ? argv[1] : "", argc > 2 ? argv[2] : "1"));
+  ours::boot_ns = bench::now_ns() - begin_ns;
   return bench::run_row(argc, argv, rows, [&](bench::Row const& row) {
     row.run();
     bench::expect(corps.stop() == 0, "the Corps did not stop as it should");

@@ -30,6 +30,11 @@ void link_round_trip_quiet();
 void link_pipelined_64();
 void link_pipelined_1k();
 void link_large();
+void link_load();
+void envs();
+
+/// How long the Corps took from nothing to being up.
+inline std::int64_t boot_ns = 0;
 
 /// The limit of the one call that a whole measurement is; the calls within have the default limits.
 inline constexpr std::chrono::minutes whole_run{5};

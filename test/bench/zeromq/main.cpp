@@ -1,9 +1,13 @@
 // ZeroMQ's rows: DEALER asks, ROUTER answers, over an abstract Unix socket or TCP. The options are ZeroMQ's own but for the
 // high-water mark: where it is reached a ROUTER drops answers without a word.
+#include <poll.h>
+
 #include <array>
+#include <cstring>
 #include <zmq.hpp>
 
 #include "test/bench/links.hpp"
+#include "test/bench/open_loop.hpp"
 
 namespace {
 
@@ -27,6 +31,17 @@ class Pair {
   void receive() {
     zmq::message_t message;
     bench::expect(dealer_.recv(message).has_value() && message.size() != 0, "an answer is wrong");
+  }
+  /// An answer if there is one now.
+  bool try_receive(zmq::message_t& message) { return dealer_.recv(message, zmq::recv_flags::dontwait).has_value(); }
+  /// After try_receive() had nothing: until it may have something, or the time has come. ZeroMQ's own wait counts in
+  /// milliseconds.
+  void wait_until(std::int64_t until_ns) {
+    auto const left_ns = until_ns - bench::now_ns();
+    if (left_ns <= 0) return;
+    pollfd wanted{.fd = dealer_.get(zmq::sockopt::fd), .events = POLLIN, .revents = 0};
+    timespec const limit{.tv_sec = left_ns / 1'000'000'000, .tv_nsec = left_ns % 1'000'000'000};
+    ::ppoll(&wanted, 1, &limit, nullptr);
   }
 
  private:
@@ -92,6 +107,30 @@ void pipelined_64() { bench::report(bench::running, bench::per_second(measure(be
 void pipelined_1k() { bench::report(bench::running, bench::per_second(measure(bench::calls_in_flight, bench::medium_bytes))); }
 void large() { bench::report(bench::running, bench::megabytes_per_second(measure(bench::large_in_flight, bench::large_bytes))); }
 
+void load() {
+  Pair pair;
+  std::string text(bench::small_bytes, 'x');
+  for (int i = 0; i < 10'000; ++i) {
+    pair.send(text);
+    pair.receive();
+  }
+  bench::OpenLoop loop{bench::calls_per_second};
+  while (!loop.is_over()) {
+    for (; loop.is_due(); pair.send(text)) {
+      auto const due_ns = loop.make();
+      std::memcpy(text.data(), &due_ns, sizeof(due_ns));
+    }
+    zmq::message_t answer;
+    while (pair.try_receive(answer)) {
+      std::int64_t due_ns = 0;
+      std::memcpy(&due_ns, answer.data(), sizeof(due_ns));
+      loop.answered(due_ns);
+    }
+    pair.wait_until(loop.idle_until_ns());
+  }
+  loop.report();
+}
+
 constexpr std::array rows{
     bench::Row{"link-shm-round-trip", &round_trip},
     bench::Row{"link-tcp-round-trip", &round_trip},
@@ -103,6 +142,8 @@ constexpr std::array rows{
     bench::Row{"link-tcp-pipelined-1k", &pipelined_1k},
     bench::Row{"link-shm-large", &large},
     bench::Row{"link-tcp-large", &large},
+    bench::Row{"link-shm-load", &load},
+    bench::Row{"link-tcp-load", &load},
 };
 
 }  // namespace
