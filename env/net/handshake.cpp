@@ -13,6 +13,8 @@ constexpr std::string_view server_accepts{"corps 1 server accepts\0", 23};
 constexpr std::string_view server_refuses{"corps 1 server refuses\0", 23};
 static_assert(client_proves.back() == '\0' && server_accepts.back() == '\0' && server_refuses.back() == '\0');
 
+constexpr std::byte tls_handshake_record{0x16};
+
 // Where the fields of hello and challenge lie.
 constexpr std::size_t corps_id_at = 4;
 constexpr std::size_t env_at = corps_id_at + corps_id_bytes;
@@ -71,7 +73,8 @@ Handshake::State Handshake::feed(std::span<std::byte const>& bytes) {
 bool Handshake::take_magic(std::span<std::byte const>& bytes) {
   while (magic_taken_ < magic.size() && !bytes.empty()) {
     if (bytes.front() != magic[magic_taken_]) {
-      fail("bad magic");
+      bool const tls = magic_taken_ == 0 && bytes.front() == tls_handshake_record;
+      fail(tls ? "bad magic: the peer speaks TLS, and this Env does not; set net.tls_ca for all Envs of the Corps" : "bad magic");
       return false;
     }
     ++magic_taken_;
@@ -200,7 +203,7 @@ void Handshake::introduce(Introduction& to, std::uint16_t first, std::uint16_t s
 }
 
 Digest Handshake::proof(std::string_view role, Payload before) const {
-  return hmac_sha256(identity_->secret, {std::as_bytes(std::span(role)), before, hello_, challenge_});
+  return hmac_sha256(identity_->secret, {std::as_bytes(std::span(role)), before, hello_, challenge_, channel_});
 }
 
 void Handshake::put_frame(FrameKind kind, Payload payload) {

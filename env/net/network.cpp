@@ -25,6 +25,7 @@
 #include "env/net/internal/reactor.hpp"
 #include "env/net/internal/readiness.hpp"
 #include "env/net/internal/stream.hpp"
+#include "env/net/internal/tls_channel.hpp"
 
 namespace corps::net {
 
@@ -86,6 +87,10 @@ class Network::Impl final : public Stream::Owner,
     std::shared_ptr<Opening> opening;  // of the endpoint that is connected
   };
 
+  std::unique_ptr<TlsChannel> tls_for(Endpoint const& endpoint, TlsRole role) const {
+    return is_tls(endpoint) ? std::make_unique<TlsChannel>(settings_.tls, role) : nullptr;
+  }
+
   void begin_stop(std::chrono::milliseconds limit);
   void end_if_idle();
 
@@ -109,7 +114,8 @@ class Network::Impl final : public Stream::Owner,
   std::span<std::byte> read_buffer() override { return read_buffer_; }
   bool admit(Peer const& peer) override { return events_.admit(peer); }
   void on_no_shm(std::string const& reason) override;
-  void on_opened(Opening& opening, host::UniqueFd fd, std::span<std::byte const> rest, std::unique_ptr<ShmLink> shm) override;
+  void on_opened(Opening& opening, host::UniqueFd fd, std::span<std::byte const> rest, std::unique_ptr<ShmLink> shm,
+                 std::unique_ptr<TlsChannel> tls) override;
   void on_failed(Opening& opening, std::string const& reason) override;
   void on_frame(Stream& stream, Frame const& frame) override { events_.on_frame(stream, frame); }
   void on_closed(Stream& stream, std::string const& reason, Ending ending, bool fault) override;
@@ -226,8 +232,9 @@ void Network::Impl::on_acceptable(Listener& listener) {
       continue;
     }
     tune(fd.get());
-    auto const opening = std::make_shared<Opening>(reactor_, *this, Handshake::server(identity_, random_), std::move(fd),
-                                                   clock_.monotonic_ns(), settings_.shm);
+    auto const opening =
+        std::make_shared<Opening>(reactor_, *this, Handshake::server(identity_, random_), std::move(fd), clock_.monotonic_ns(),
+                                  settings_.shm, tls_for(listener.endpoint, TlsRole::server));
     accepted_.push_back(opening);
     opening->start_accepted(settings_.handshake_limit);
   }
@@ -269,12 +276,12 @@ void Network::Impl::begin_dial(Peer expected, std::vector<Endpoint> endpoints) {
   dial->dialer.start(std::move(endpoints));
 }
 
-void Network::Impl::on_connected(Dialer& dialer, Endpoint const&, host::UniqueFd fd) {
+void Network::Impl::on_connected(Dialer& dialer, Endpoint const& endpoint, host::UniqueFd fd) {
   auto const dial = dial_of(dialer);
   if (auto const reason = stranger(fd.get()); !reason.empty()) return dialer.go_on(reason);
   tune(fd.get());
   dial->opening = std::make_shared<Opening>(reactor_, *this, Handshake::client(identity_, dial->expected, random_), std::move(fd),
-                                            clock_.monotonic_ns(), settings_.shm);
+                                            clock_.monotonic_ns(), settings_.shm, tls_for(endpoint, TlsRole::client));
   dial->opening->start_dialed(settings_.handshake_limit);
 }
 
@@ -304,8 +311,8 @@ void Network::Impl::on_no_shm(std::string const& reason) {
   log_("no shared memory for links to Envs of this host: " + reason + "; they go over Unix sockets, which is slower");
 }
 
-void Network::Impl::on_opened(Opening& opening, host::UniqueFd fd, std::span<std::byte const> rest,
-                              std::unique_ptr<ShmLink> shm) {
+void Network::Impl::on_opened(Opening& opening, host::UniqueFd fd, std::span<std::byte const> rest, std::unique_ptr<ShmLink> shm,
+                              std::unique_ptr<TlsChannel> tls) {
   auto const dial = dial_of(opening);
   if (dial) {
     dials_.remove(dial);
@@ -313,8 +320,8 @@ void Network::Impl::on_opened(Opening& opening, host::UniqueFd fd, std::span<std
     accepted_.remove(opening.shared_from_this());
     room_is_made();
   }
-  auto const stream =
-      std::make_shared<Stream>(reactor_, *this, settings_, opening.handshake().peer(), std::move(fd), std::move(shm));
+  auto const stream = std::make_shared<Stream>(reactor_, *this, settings_, opening.handshake().peer(), std::move(fd),
+                                               std::move(shm), std::move(tls));
   streams_.emplace(stream.get(), stream);
   watch(*stream);
   events_.on_open(stream, dial != nullptr);

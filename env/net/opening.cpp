@@ -21,12 +21,14 @@ union Control {
 
 }  // namespace
 
-Opening::Opening(Reactor& reactor, Owner& owner, Handshake handshake, host::UniqueFd fd, std::uint64_t started_ns, ShmUse shm_use)
+Opening::Opening(Reactor& reactor, Owner& owner, Handshake handshake, host::UniqueFd fd, std::uint64_t started_ns, ShmUse shm_use,
+                 std::unique_ptr<TlsChannel> tls)
     : owner_(owner),
       handshake_(std::move(handshake)),
       remote_(remote_text(fd.get())),
       started_ns_(started_ns),
-      shm_use_(is_unix(fd.get()) ? shm_use : ShmUse::never) {
+      shm_use_(is_unix(fd.get()) ? shm_use : ShmUse::never),
+      tls_(std::move(tls)) {
   limit_.emplace(reactor);
   descriptor_.emplace(
       reactor, std::move(fd), [this] { on_readable(); }, [this] { on_connected(); });
@@ -56,6 +58,7 @@ void Opening::on_connected() {
   socklen_t size = sizeof(error);
   ::getsockopt(descriptor_->fd(), SOL_SOCKET, SO_ERROR, &error, &size);
   if (error != 0) return fail(errno_text(error));
+  if (tls_) tls_->read({});  // there is what begins it to be sent
   if (send_output()) descriptor_->arm_read();
 }
 
@@ -64,14 +67,40 @@ void Opening::on_readable() {
   auto const buffer = owner_.read_buffer();
   ssize_t const got = receive(buffer);
   if (!descriptor_) return;
-  if (got == 0) return fail("connection closed by peer before the handshake was done");
+  if (got == 0) return fail(closed_text(0));
   if (got < 0) {
-    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return fail(errno_text(errno));
+    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return fail(closed_text(errno));
     return descriptor_->arm_read();
   }
   std::span<std::byte const> bytes = buffer.first(static_cast<std::size_t>(got));
+  if (tls_ && !take_records(bytes)) return;
   handshake_.feed(bytes);
   go_on(bytes);
+}
+
+// Puts the content of what came in its place. False: it failed; what OpenSSL has to say of that to the peer is sent.
+bool Opening::take_records(std::span<std::byte const>& bytes) {
+  bool const was_open = tls_->is_open();
+  tls_->feed(bytes);
+  content_.clear();
+  std::array<std::byte, 4096> part;
+  while (auto const got = tls_->read(part)) content_.insert(content_.end(), part.begin(), part.begin() + std::ptrdiff_t(got));
+  if (auto const why = tls_->failure(); !why.empty()) {
+    tls_->write(descriptor_->fd(), {});
+    fail(why);
+    return false;
+  }
+  if (!was_open && tls_->is_open()) handshake_.bind(tls_->binding());
+  bytes = content_;
+  if (!tls_->has_ended() || !content_.empty()) return true;
+  fail(closed_text(0));
+  return false;
+}
+
+std::string Opening::closed_text(int error) const {
+  if (tls_ && !tls_->is_open() && (error == 0 || error == ECONNRESET || error == EPIPE))
+    return "TLS: connection closed by peer before the handshake was done; set net.tls_ca for all Envs of the Corps";
+  return error == 0 ? "connection closed by peer before the handshake was done" : errno_text(error);
 }
 
 void Opening::go_on(std::span<std::byte const> rest) {
@@ -93,11 +122,12 @@ void Opening::go_on(std::span<std::byte const> rest) {
   auto fd = descriptor_->release();
   descriptor_.reset();
   limit_.reset();
-  owner_.on_opened(*this, std::move(fd), rest, std::move(shm_));
+  owner_.on_opened(*this, std::move(fd), rest, std::move(shm_), std::move(tls_));
 }
 
 // A few dozen bytes into a socket that holds nothing yet: one that does not take them is not worth waiting for.
 bool Opening::send_output() {
+  if (tls_) return send_over_tls(tls_->is_open() ? handshake_.output() : std::vector<std::byte>{});
   auto const bytes = handshake_.output();
   if (bytes.empty()) return true;
   iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
@@ -116,6 +146,19 @@ bool Opening::send_output() {
   if (sent == static_cast<ssize_t>(bytes.size())) return true;
   if (handshake_.state() != Handshake::State::failed) {
     fail(sent < 0 ? errno_text(errno) : "the socket did not take the handshake");
+  }
+  return false;
+}
+
+bool Opening::send_over_tls(std::span<std::byte const> bytes) {
+  iovec const part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+  auto const taken = tls_->write(descriptor_->fd(), std::span(&part, 1));
+  if (taken == static_cast<ssize_t>(bytes.size()) && !tls_->has_unsent()) return true;
+  if (handshake_.state() != Handshake::State::failed) {
+    if (taken == -EPROTO)
+      fail(tls_->failure());
+    else
+      fail(taken < 0 ? closed_text(static_cast<int>(-taken)) : "the socket did not take the handshake");
   }
   return false;
 }

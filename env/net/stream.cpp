@@ -17,6 +17,7 @@ namespace {
 constexpr int reads_per_turn_max = 4;   // then other connections have their turn
 constexpr int writes_per_turn_max = 8;  // by a thread that wanted to send one frame; then the I/O thread goes on
 constexpr std::size_t pieces_max = 64;  // of one system call
+constexpr std::size_t record_content_bytes_max = std::size_t{16} << 10;  // of TLS
 
 // Bytes taken, 0 if the socket is full, or -errno.
 ssize_t send_now(int fd, std::span<iovec> parts) noexcept {
@@ -46,14 +47,15 @@ std::string goodbye_text(std::span<std::byte const> payload) {
 Carrier::~Carrier() = default;
 
 Stream::Stream(Reactor& reactor, Owner& owner, NetSettings const& settings, Peer peer, host::UniqueFd fd,
-               std::unique_ptr<ShmLink> shm)
+               std::unique_ptr<ShmLink> shm, std::unique_ptr<TlsChannel> tls)
     : Carrier(peer),
       reactor_(reactor),
       owner_(owner),
       linger_limit_(settings.linger_limit),
       fd_(fd.get()),
       reader_(Phase::established, settings.frame_bytes_max),
-      shm_(std::move(shm)) {
+      shm_(std::move(shm)),
+      tls_(std::move(tls)) {
   linger_.emplace(reactor);
   descriptor_.emplace(
       reactor, std::move(fd), [this] { shm_ ? on_socket_beside_shm() : on_readable(); }, [this] { on_writable(); });
@@ -81,7 +83,7 @@ void Stream::on_readable() {
     if (got > 0) {
       auto const size = static_cast<std::size_t>(got);
       if (pulse_) pulse_->hear();
-      if (!take(buffer.first(size))) return;
+      if (tls_ ? !take_records(buffer.first(size)) : !take(buffer.first(size))) return;
       if (size < buffer.size()) break;  // all there was
     } else if (got == 0) {
       return finish(reader_.in_frame() ? "connection closed by peer in the middle of a frame" : "connection closed by peer");
@@ -141,6 +143,20 @@ void Stream::on_socket_beside_shm() {
   finish(reader_.in_frame() ? "connection closed by peer in the middle of a frame" : "connection closed by peer");
 }
 
+// Bytes that are no records of the peer may be anybody's who can write into the connection: that breaks it, no more.
+bool Stream::take_records(std::span<std::byte const> bytes) {
+  std::array<std::byte, record_content_bytes_max> content;
+  tls_->feed(bytes);
+  while (auto const size = tls_->read(content))
+    if (!take(std::span(content).first(size))) return false;
+  if (auto why = tls_->failure(); !why.empty()) {
+    finish(std::move(why), Ending::cut, true);
+  } else if (tls_->has_ended()) {
+    finish(reader_.in_frame() ? "connection closed by peer in the middle of a frame" : "connection closed by peer");
+  }
+  return !finished_;
+}
+
 bool Stream::take(std::span<std::byte const> bytes) {
   while (!finished_) {
     auto const frame = reader_.next(bytes);
@@ -188,13 +204,16 @@ std::size_t Stream::next_pieces(std::span<Piece> pieces) {
   return 1;
 }
 
+// Of what was taken from the outbox, which TLS holds when the socket does not take it.
+bool Stream::has_unsent() const noexcept { return tls_ && (mode_ == Mode::open || mode_ == Mode::closing) && tls_->has_unsent(); }
+
 // The caller is the writer until all is written, the socket is full, or it has written for long enough; then the I/O thread is.
 void Stream::write(Lock& lock) {
   writing_ = true;
   for (int turn = 0; turn < writes_per_turn_max; ++turn) {
     std::array<Piece, pieces_max> pieces;
     auto const count = next_pieces(pieces);
-    if (count == 0) {
+    if (count == 0 && !has_unsent()) {
       writing_ = false;
       return;
     }
@@ -209,7 +228,7 @@ void Stream::write(Lock& lock) {
     }
     ssize_t const sent = write_now(std::span(parts).first(count));
     auto const taken = sent < 0 ? 0 : static_cast<std::size_t>(sent);
-    if (!goodbye) outbox_->taken(*this, taken);
+    if (!goodbye && count != 0) outbox_->taken(*this, taken);
     lock.lock();
     in_system_call_ = false;
     if (hand_over_for_release()) return;
@@ -221,10 +240,11 @@ void Stream::write(Lock& lock) {
       if (waits_for_bell_) return;
       continue;
     }
-    if (taken < offered) break;
+    if (taken < offered || has_unsent()) break;
     if (goodbye) {
       writing_ = false;
       mode_ = Mode::said;
+      if (tls_) tls_->end(fd_);
       ::shutdown(fd_, SHUT_WR);
       return;
     }
@@ -236,6 +256,7 @@ void Stream::write(Lock& lock) {
 }
 
 ssize_t Stream::write_now(std::span<iovec> parts) noexcept {
+  if (tls_) return tls_->write(fd_, parts);
   if (!shm_) return send_now(fd_, parts);
   auto const taken = shm_->write(parts);
   if (taken == 0 && !shm_->write_failure().empty()) return -EPROTO;
@@ -255,6 +276,7 @@ void Stream::write_failed(int error) {
   writing_ = false;
   reactor_.post([self = shared_from_this(), error] {
     if (error == EPROTO && self->shm_) return self->finish(std::string(self->shm_->write_failure()), Ending::final, true);
+    if (error == EPROTO && self->tls_) return self->finish(self->tls_->failure(), Ending::cut, true);
     if (!self->finished_) self->linger_->start(self->linger_limit_, [self, error] { self->finish(errno_text(error)); });
   });
 }
@@ -322,6 +344,7 @@ void Stream::release() {
   descriptor_.reset();
   bell_.reset();
   shm_.reset();
+  tls_.reset();
   linger_.reset();
   owner_.on_released(*this);
 }

@@ -177,11 +177,12 @@ TEST_CASE("handshake: bytes that are no Corps get no answer") {
     CAPTURE(text);
     Pair pair;
     CHECK(feed(pair.server, bytes_of(text)) == State::failed);
-    CHECK(pair.server.reason() == "bad magic");
+    CHECK(pair.server.reason().starts_with("bad magic"));
+    CHECK((pair.server.reason() != "bad magic") == text.starts_with('\x16'));  // of TLS more is said
     CHECK(pair.server.output().empty());
     static_cast<void>(pair.client.output());
     CHECK(feed(pair.client, bytes_of(text)) == State::failed);
-    CHECK(pair.client.reason() == "bad magic");
+    CHECK(pair.client.reason().starts_with("bad magic"));
     CHECK(pair.client.output().empty());
   }
 }

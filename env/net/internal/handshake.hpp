@@ -31,6 +31,10 @@ class Handshake {
   /// The side that accepted.
   static Handshake server(Identity const& identity, host::Random& random);
 
+  /// What goes on over a secured channel: both proofs are made with what only the two ends of this one know, so that they prove
+  /// nothing over another. Before the peer's hello or challenge is fed.
+  void bind(Digest const& channel) { channel_.assign(channel.begin(), channel.end()); }
+
   /// Takes from `bytes` what belongs to the handshake; what is left after `established` are frames of the peer.
   State feed(std::span<std::byte const>& bytes);
   /// Answers `proved`: true accepts the peer, false tells it that it is a duplicate.
@@ -80,6 +84,7 @@ class Handshake {
   FrameReader reader_;
   Introduction hello_{};
   Introduction challenge_{};
+  std::vector<std::byte> channel_;  // empty: none
   std::vector<std::byte> output_;
   std::string reason_;
 };

@@ -13,11 +13,13 @@
 #include "env/net/internal/pulse.hpp"
 #include "env/net/internal/reactor.hpp"
 #include "env/net/internal/shm_link.hpp"
+#include "env/net/internal/tls_channel.hpp"
 
 namespace corps::net {
 
-/// A carrier over a stream socket: writes what is in its outbox, cuts what is received. To an Env of the same host the bytes go
-/// through shared memory, if both sides have it; then the socket carries none, and tells by its end that the peer is gone.
+/// A carrier over a stream socket: writes what is in its outbox, cuts what is received; over TLS, if that is spoken. To an Env of
+/// the same host the bytes go through shared memory, if both sides have it; then the socket carries none, and tells by its end
+/// that the peer is gone.
 ///
 /// One thread at a time is the writer: the one that found nobody writing, or the I/O thread once the socket was full. What others
 /// put into the outbox meanwhile it takes next, so that many small frames leave in one system call without any timer.
@@ -37,7 +39,7 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   };
 
   Stream(Reactor& reactor, Owner& owner, NetSettings const& settings, Peer peer, host::UniqueFd fd,
-         std::unique_ptr<ShmLink> shm = nullptr);
+         std::unique_ptr<ShmLink> shm = nullptr, std::unique_ptr<TlsChannel> tls = nullptr);
 
   /// Reads on from `received`, which came with the end of the handshake. On the I/O thread, once.
   void start(std::span<std::byte const> received);
@@ -70,9 +72,11 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   void on_socket_beside_shm();
   bool read_shm(int turns_max);  // false: read no more
   void on_writable();
-  bool take(std::span<std::byte const> bytes);  // false: read no more
+  bool take_records(std::span<std::byte const> bytes);
+  bool take(std::span<std::byte const> bytes);  // false: read no more, both
   void write(Lock& lock);
   std::size_t next_pieces(std::span<Piece> pieces);
+  bool has_unsent() const noexcept;
   ssize_t write_now(std::span<iovec> parts) noexcept;
   void write_failed(int error);
   bool hand_over_for_release();
@@ -104,6 +108,7 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   std::string goodbye_;                   // the reason of flush_and_close()
   std::vector<std::byte> goodbye_frame_;  // what the socket has not taken of it
   std::unique_ptr<ShmLink> shm_;          // its reading side: on the I/O thread; its writing side: the writer's
+  std::unique_ptr<TlsChannel> tls_;       // the same
 };
 
 }  // namespace corps::net
