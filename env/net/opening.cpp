@@ -99,7 +99,8 @@ bool Opening::take_records(std::span<std::byte const>& bytes) {
 
 std::string Opening::closed_text(int error) const {
   if (tls_ && !tls_->is_open() && (error == 0 || error == ECONNRESET || error == EPIPE))
-    return "TLS: connection closed by peer before the handshake was done; set net.tls_ca for all Envs of the Corps";
+    return "TLS: connection closed by peer before the handshake was done; if it stays so, see its log, and whether it has "
+           "net.tls_ca";
   return error == 0 ? "connection closed by peer before the handshake was done" : errno_text(error);
 }
 

@@ -228,14 +228,17 @@ Digest TlsChannel::binding() {
   return exported;
 }
 
+// The peer may have got what was taken over before something failed: the failure is told by the next call then, as it is by a
+// socket.
 ssize_t TlsChannel::write(int socket, std::span<iovec const> parts) noexcept {
   Gatherer from{parts};
   std::size_t taken = 0;
+  auto const failed = [&](ssize_t error) { return taken != 0 ? static_cast<ssize_t>(taken) : error; };
   for (;;) {
-    if (!has_unsent() && !encrypt(from, taken)) return -EPROTO;
+    if (!has_unsent() && !encrypt(from, taken)) return failed(-EPROTO);
     if (!has_unsent()) return static_cast<ssize_t>(taken);
     auto const sent = send_now(socket, sending_.view().subspan(sent_));
-    if (sent < 0) return sent;
+    if (sent < 0) return failed(sent);
     sent_ += static_cast<std::size_t>(sent);
     if (has_unsent()) return static_cast<ssize_t>(taken);
     if (sending_.capacity() == BlockPool::block_bytes)

@@ -40,11 +40,19 @@ class ConfigErrorsTest(corps_kit.CorpsCase):
             ("[limits\n", 3, ""),
             ('tag = "a/b"\n', 3, "corps.tag: "),
             ('[net]\ncarrier = "pigeon"\n', 4, "net.carrier: "),
-            ('[net]\nlisten = "0.0.0.0:0"\n', 4, "net.listen: "),
+            ('[net]\nlisten = "0.0.0.0:0"\n', 4, "net.listen = 0.0.0.0:0 .* links beyond this host need TLS"),
             ('[net]\nlisten = "127.0.0.1:65536"\n', 4, "net.listen: "),
         ):
             with self.subTest(rest):
                 self.assert_refused(self.app(rest), rf"app\.toml:{line}: .*{reason}")
+
+    def test_files_of_tls_that_are_none(self):
+        self.assert_refused(self.app('[net]\ntls_ca = "ca.pem"\n'), r"app\.toml:4: net\.tls_ca = \S+/ca\.pem .* needs net\.tls_certificate as well")
+        names = '[net]\ntls_ca = "ca.pem"\ntls_certificate = "env.pem"\ntls_key = "env.key"\n'
+        self.assert_refused(self.app(names), r"^net\.tls_ca: \S+/ca\.pem: cannot be read: No such file or directory; set net\.tls_ca to a PEM file")
+        self.certificates()
+        self.file("env.key", "-----BEGIN PRIVATE KEY-----\n")
+        self.assert_refused(self.app(names), r"^net\.tls_key: \S+/env\.key: holds no private key")
 
     def test_what_is_no_config_file(self):
         missing = os.path.join(self.folder(), "missing.toml")

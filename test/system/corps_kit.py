@@ -1,6 +1,8 @@
 """What the tests of running Corps share: starting one, its Envs, and the sockets on which they listen."""
 
+import os
 import re
+import subprocess
 
 import kit
 
@@ -50,6 +52,19 @@ class CorpsCase(kit.TestCase):
         pids = [int(line.text.rsplit(" ", 1)[1]) for line in running.lines() if line.text.startswith("env ")]
         self.assertEqual(len(pids), envs, running.report())
         return running, pids
+
+    def certificates(self):
+        """Makes a CA and a certificate by the very commands of docs/operate/certificates.md; returns the settings that name them."""
+        with open(kit.source("docs/operate/certificates.md"), encoding="utf-8") as page:
+            commands = [line for line in page if re.match("openssl |chmod ", line)]
+        for command in commands:
+            subprocess.run(command, shell=True, cwd=self.folder(), check=True, capture_output=True)
+        names = {"net.tls_ca": "ca.pem", "net.tls_certificate": "env.pem", "net.tls_key": "env.key"}
+        return [f"{key}={os.path.join(self.folder(), name)}" for key, name in names.items()]
+
+    def carrier_settings(self, carrier):
+        """A carrier by the word of net.carrier, or `tls`: that is tcp with certificates."""
+        return ["net.carrier=tcp", *self.certificates()] if carrier == "tls" else [f"net.carrier={carrier}"]
 
     def assert_logged(self, running, pattern, count=None):
         lines = [line.text for line in running.lines("stderr") if re.search(pattern, line.text)]

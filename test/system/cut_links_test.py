@@ -10,7 +10,7 @@ import corps_kit
 
 class CutLinksTest(corps_kit.CorpsCase):
     def run_with_cuts(self, envs, count, between_cuts, carrier="auto"):
-        running = self.boot("cut_links", count, between_cuts, envs=envs, settings=[f"net.carrier={carrier}"])
+        running = self.boot("cut_links", count, between_cuts, envs=envs, settings=self.carrier_settings(carrier))
         self.assertEqual(running.wait(60), 0, running.report())
         match = re.match(rf"^{envs} envs, 0 failed, (\d+) cuts, (\S+) ms$", running.lines()[-1].text)
         self.assertTrue(match, running.report())
@@ -21,11 +21,11 @@ class CutLinksTest(corps_kit.CorpsCase):
         print(f"{envs} Envs, {carrier}: {match.group(1)} connections cut in {match.group(2)} ms")
 
     def test_two_envs(self):
-        for carrier in ("unix", "tcp"):
+        for carrier in ("unix", "tcp", "tls"):
             self.run_with_cuts(2, 2000, 40, carrier)
 
     def test_four_envs(self):
-        for carrier in ("unix", "tcp"):
+        for carrier in ("unix", "tcp", "tls"):
             self.run_with_cuts(4, 500, 60, carrier)
 
     def test_a_silent_env_is_noticed_and_comes_back(self):

@@ -8,7 +8,7 @@ import kit
 
 class StormTest(corps_kit.CorpsCase):
     def storm(self, envs, count, carrier="auto"):
-        running = self.boot("storm", count, envs=envs, settings=[f"net.carrier={carrier}"])
+        running = self.boot("storm", count, envs=envs, settings=self.carrier_settings(carrier))
         self.assertEqual(running.wait(60), 0, running.report())
         self.assertRegex(running.lines()[-1].text, rf"^{envs} envs, 0 failed, ", running.report())
         self.assert_no_errors_logged(running)
@@ -18,7 +18,7 @@ class StormTest(corps_kit.CorpsCase):
             self.storm(2, 200)
 
     def test_eight_envs(self):
-        for carrier in ("auto", "tcp"):
+        for carrier in ("auto", "tcp", "tls"):
             for _ in range(3):
                 self.storm(8, 20, carrier)
 
