@@ -12,6 +12,7 @@
 #include "corps/pack.hpp"
 #include "env/host/internal/log.hpp"
 #include "env/net/internal/frame_draft.hpp"
+#include "env/net/internal/gathering.hpp"
 #include "env/net/internal/lost.hpp"
 
 namespace corps::net {
@@ -133,7 +134,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     to_be_made = state_ == State::idle;
     if (to_be_made) state_ = State::wanted;
   }
-  if (carrier != nullptr) carrier->flush();
+  if (carrier != nullptr) Gathering::flush(std::move(carrier));
   return to_be_made;
 }
 
@@ -288,7 +289,7 @@ bool Link::reply(FrameKind kind, ByteBuffer& frame, WorkerPair const& pair) noex
     }
   }
   if (kept == 0) {
-    if (carrier != nullptr) carrier->flush();
+    if (carrier != nullptr) Gathering::flush(std::move(carrier));
     return true;
   }
   auto const why = fmt::format("env {} does not take what it is sent: {} bytes wait", env_, kept);

@@ -17,6 +17,10 @@ namespace {
 constexpr int reads_per_turn_max = 4;   // then other connections have their turn
 constexpr int writes_per_turn_max = 8;  // by a thread that wanted to send one frame; then the I/O thread goes on
 constexpr std::size_t pieces_max = 64;  // of one system call
+// What a turn has gathered leaves by itself after one to two looks. Looking begins with the first of it, and ends when there was
+// nothing for a while.
+constexpr std::chrono::microseconds look_interval{250};
+constexpr int quiet_looks_max = 8;
 constexpr std::size_t record_content_bytes_max = std::size_t{16} << 10;  // of TLS
 
 // Bytes taken, 0 if the socket is full, or -errno.
@@ -57,6 +61,7 @@ Stream::Stream(Reactor& reactor, Owner& owner, NetSettings const& settings, Peer
       shm_(std::move(shm)),
       tls_(std::move(tls)) {
   linger_.emplace(reactor);
+  look_timer_.emplace(reactor);
   descriptor_.emplace(
       reactor, std::move(fd), [this] { shm_ ? on_socket_beside_shm() : on_readable(); }, [this] { on_writable(); });
   if (shm_)
@@ -185,6 +190,29 @@ void Stream::attach(Outbox& outbox) {
 void Stream::flush() {
   Lock lock(mutex_);
   if (!writing_ && outbox_ != nullptr && (mode_ == Mode::open || mode_ == Mode::closing)) write(lock);
+}
+
+// Whoever finds that nobody looks any more begins to; who ends looking says so first, and then looks once more.
+void Stream::flush_in_time() {
+  owes_flush_.store(true, std::memory_order_seq_cst);
+  if (looks_.load(std::memory_order_seq_cst) || looks_.exchange(true, std::memory_order_seq_cst)) return;
+  reactor_.post([self = shared_from_this()] { self->look_later(); });
+}
+
+void Stream::look_later() {
+  if (!finished_) look_timer_->start(look_interval, [self = shared_from_this()] { self->look(); });
+}
+
+void Stream::look() {
+  if (owes_flush_.exchange(false, std::memory_order_seq_cst)) {
+    quiet_looks_ = 0;
+    flush();
+  } else if (++quiet_looks_ == quiet_looks_max) {
+    quiet_looks_ = 0;
+    looks_.store(false, std::memory_order_seq_cst);
+    if (!owes_flush_.load(std::memory_order_seq_cst) || looks_.exchange(true, std::memory_order_seq_cst)) return;
+  }
+  look_later();
 }
 
 bool Stream::is_open() const {
@@ -322,6 +350,7 @@ void Stream::finish(std::string reason, Ending ending, bool fault) {
   if (finished_) return;
   finished_ = true;
   linger_->cancel();
+  look_timer_->cancel();
   auto const self = shared_from_this();
   bool release_now = false;
   {
@@ -346,6 +375,7 @@ void Stream::release() {
   shm_.reset();
   tls_.reset();
   linger_.reset();
+  look_timer_.reset();
   owner_.on_released(*this);
 }
 

@@ -21,6 +21,7 @@
 #include "corps/detail/runtime.hpp"
 #include "corps/error.hpp"
 #include "env/host/internal/cores.hpp"
+#include "env/net/internal/gathering.hpp"
 #include "env/sched/internal/job.hpp"
 #include "env/sched/internal/lanes.hpp"
 #include "env/sched/internal/simulation.hpp"
@@ -266,6 +267,7 @@ Blocking::~Blocking() {
 }
 
 void Blocking::give_away() {
+  net::Gathering::leave_now();
   if (taken_over_ && simulation == nullptr) scheduler()->give_away();
 }
 
@@ -276,6 +278,7 @@ void stay_off_duty() noexcept { off_duty = true; }
 namespace corps::detail {
 
 BlockingScope::BlockingScope() {
+  net::Gathering::leave_now();
   if (current_cell == nullptr || current_cell->is_port() || sched::off_duty) return;
   if (sched::simulation != nullptr) {
     sched::simulation->block();

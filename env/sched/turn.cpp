@@ -3,6 +3,7 @@
 #include "corps/detail/registry.hpp"
 #include "corps/detail/runtime.hpp"
 #include "env/mail/internal/workers.hpp"
+#include "env/net/internal/gathering.hpp"
 #include "env/sched/internal/job.hpp"
 #include "env/sched/internal/simulation.hpp"
 #include "env/sched/internal/turn_note.hpp"
@@ -32,6 +33,7 @@ class Acting {
 
 bool run_turn(Cell& cell) noexcept {
   Acting const acting{cell};
+  net::Gathering const gathering;
   auto const begin = cell.recent_ns();
   NotedTurn const noted{cell.id.load(std::memory_order_relaxed), begin};
   cell.look();  // what is urgent does not wait behind what was left over from the last turn

@@ -75,6 +75,7 @@ class Connection final : public Outbox {
   }
   bool is_open() const { return carrier_->is_open(); }
   void flush() { carrier_->flush(); }
+  void flush_in_time() { carrier_->flush_in_time(); }
   std::size_t queued_bytes() const {
     std::lock_guard const lock(mutex_);
     return queue_.unsent_bytes();

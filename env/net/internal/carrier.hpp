@@ -55,6 +55,8 @@ class Carrier {
   /// finds it. What the way does not take at once is sent by the I/O thread: that is the back-pressure, seen as bytes that stay
   /// in the outbox.
   virtual void flush() = 0;
+  /// The same within half a millisecond, by another thread; the caller is about to flush, but may take long. Any number of times.
+  virtual void flush_in_time() { flush(); }
   /// Takes from the outbox still.
   virtual bool is_open() const = 0;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -53,6 +54,7 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
 
   void attach(Outbox& outbox) override;
   void flush() override;
+  void flush_in_time() override;
   bool is_open() const override;
   void close(std::string reason, Ending ending) override;
   void flush_and_close(std::string reason) override;
@@ -67,6 +69,8 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
     closed,
   };
 
+  void look_later();
+  void look();
   void on_readable();
   void on_bell();
   void on_socket_beside_shm();
@@ -93,9 +97,14 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   std::optional<Descriptor> descriptor_;
   std::optional<Descriptor> bell_;  // of the shared memory
   std::optional<Timer> linger_;
+  std::optional<Timer> look_timer_;
+  int quiet_looks_ = 0;
   FrameReader reader_;
   std::optional<Pulse> pulse_;
   bool finished_ = false;
+
+  std::atomic<bool> owes_flush_{false};  // somebody has gathered frames
+  std::atomic<bool> looks_{false};       // the I/O thread looks now and then whether anybody has
 
   mutable std::mutex mutex_;
   Mode mode_ = Mode::open;

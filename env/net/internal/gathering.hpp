@@ -1,0 +1,53 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <optional>
+
+#include "env/net/internal/carrier.hpp"
+
+namespace corps::net {
+
+/// Around the turn of a Worker: what it sends leaves in few pieces. The first frame to a peer leaves at once; those after it
+/// leave together, at the end of the turn, before its thread blocks, or when they are many. If the turn takes long meanwhile, the
+/// carrier sends them by itself (Carrier::flush_in_time). Thread: its own.
+class Gathering {
+ public:
+  Gathering() noexcept : outer_(own_) { own_ = this; }
+  ~Gathering() {
+    if (entries_) leave();
+    own_ = outer_;
+  }
+  Gathering(Gathering const&) = delete;
+  Gathering& operator=(Gathering const&) = delete;
+
+  /// A frame is in the outbox of this carrier. Outside of turns it leaves at once.
+  static void flush(std::shared_ptr<Carrier> carrier) {
+    if (own_ == nullptr) return carrier->flush();
+    own_->add(std::move(carrier));
+  }
+  /// This thread will block: what it has gathered leaves.
+  static void leave_now() {
+    if (own_ != nullptr && own_->entries_) own_->leave();
+  }
+
+ private:
+  static constexpr std::size_t peers_max = 4;    // to others everything leaves at once
+  static constexpr std::size_t frames_max = 32;  // then they leave
+
+  struct Entry {
+    std::shared_ptr<Carrier> carrier;
+    std::size_t frames = 0;  // that wait
+  };
+
+  void add(std::shared_ptr<Carrier> carrier);
+  void leave();
+
+  static inline constinit thread_local Gathering* own_ = nullptr;
+
+  Gathering* const outer_;
+  std::optional<std::array<Entry, peers_max>> entries_;  // most turns send nothing to other Envs
+};
+
+}  // namespace corps::net
