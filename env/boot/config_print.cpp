@@ -40,6 +40,11 @@ std::string render_table(Loaded const& loaded) {
         item, [&](std::string const& one) { return item.kind == detail::ConfigKind::text ? json_string(one) : printable(one); });
     rows.push_back({fmt::format("{}.{}", args_key, item.key), value, item.source, "-", "any", "-", "Key of the application."});
   }
+  for (auto const& item : loaded.hosts) {
+    auto const value = joined(item, [](std::string const& one) { return printable(one); });
+    rows.push_back(
+        {item.key, value, item.source, "-", "any", "-", meaning_of_host_key(item.key.substr(item.key.rfind('.') + 1))});
+  }
   std::array<std::size_t, columns> widths{};
   for (auto const& row : rows) {
     for (std::size_t i = 0; i + 1 < columns; ++i) widths[i] = std::max(widths[i], row[i].size());
@@ -74,6 +79,9 @@ std::string render_json(Loaded const& loaded) {
                     json_string(loaded.sources[i]), json_string(show_default(key)), json_string(show_range(key)),
                     json_string(unit_of(key)), json_string(key.meaning)));
   }
+  for (auto const& item : loaded.hosts)
+    objects.push_back(fmt::format(R"({{"key": {}, "value": {}, "source": {}}})", json_string(item.key), json_argument(item),
+                                  json_string(item.source)));
   for (auto const& item : loaded.config.data().items) {
     objects.push_back(fmt::format(R"({{"key": {}, "value": {}, "source": {}}})",
                                   json_string(fmt::format("{}.{}", args_key, item.key)), json_argument(item),

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "env/boot/internal/config_text.hpp"
+#include "env/boot/internal/hosts.hpp"
 #include "env/boot/internal/units.hpp"
 
 namespace corps::startup {
@@ -77,6 +78,15 @@ constexpr std::array table{
         {},
         {},
         "Free table of the application, which reads it through corps::Config.",
+        nullptr,
+        nullptr},
+    Key{hosts_key,
+        Kind::table,
+        0,
+        0,
+        {},
+        {},
+        "Tables hosts.NAME with address, envs and launch of each host; none: all Envs are on this one.",
         nullptr,
         nullptr},
     key<env_group, &EnvSettings::threads>("env.threads", Kind::count_or_auto, 1, 1'024,

@@ -25,6 +25,7 @@ constexpr std::size_t option_key_bytes_max = 256;
 constexpr std::string_view environment_prefix = "CORPS_";
 constexpr std::string_view args_prefix = "corps.args.";
 constexpr std::string_view corps_prefix = "corps.";
+constexpr std::string_view hosts_prefix = "hosts.";
 
 /// A rule between two keys: the value of `less` is at most that of `more`.
 struct Rule {
@@ -263,7 +264,7 @@ void Layers::put_bare(std::string const& key, std::string const& text, Place con
   if (key.size() > option_key_bytes_max) {
     fail(place.text, fmt::format("key {} is longer than {} bytes; shorten it", in_quotes(key), option_key_bytes_max));
   }
-  bool const is_argument = key == args_key || key.starts_with(args_prefix);
+  bool const is_argument = key == args_key || key.starts_with(args_prefix) || key.starts_with(hosts_prefix);
   auto const parsed = parse_toml_value(key, text);
   auto const is_scalar = [](TomlValue::Kind kind) { return kind <= TomlValue::Kind::text; };
   if (parsed && is_argument && parsed->front().value.kind != TomlValue::Kind::date) {
@@ -283,6 +284,17 @@ void Layers::put(std::string const& name, TomlValue const& value, std::string co
     fail(place.text, fmt::format("{} is a table of the application, not a value; write corps.args.NAME = VALUE", args_key));
   }
   if (name.starts_with(args_prefix)) return put_argument(name.substr(args_prefix.size()), value, written, place);
+  if (name == hosts_key) {
+    if (value.kind == TomlValue::Kind::empty_table) return;
+    fail(place.text, "hosts is a table of tables; write the keys of a host below [hosts.NAME]");
+  }
+  if (name.starts_with(hosts_prefix)) {
+    try {
+      return hosts_.put(name.substr(hosts_prefix.size()), value, place.text);
+    } catch (BadValue const& bad) {
+      fail(place.text, fmt::format("{}: {}", printable(name), bad.what()));
+    }
+  }
 
   auto const* key = find_key(name);
   if (key == nullptr) {
@@ -373,8 +385,32 @@ void Layers::check_tls_rules() const {
   }
 }
 
+void Layers::put_hosts() {
+  settings_.hosts = hosts_.finish(settings_.net);
+  if (settings_.hosts.empty()) return;
+  std::uint64_t envs = 0;
+  for (auto const& host : settings_.hosts) envs += host.envs;
+  auto const& key = *find_key("corps.envs");
+  auto& source = sources_[index_of(key)];
+  if (source == default_source) {
+    if (envs > static_cast<std::uint64_t>(key.max))
+      fail(hosts_.place(), fmt::format("the hosts have {} Envs; allowed is {}", envs, show_range(key)));
+    settings_.corps.envs = static_cast<std::uint32_t>(envs);
+    source = hosts_.place();
+  } else if (settings_.corps.envs != envs) {
+    fail(source,
+         fmt::format("{} and the hosts have {} Envs; the rule is that corps.envs is their sum: remove it", describe(key), envs));
+  }
+  auto const& listen = *find_key("net.listen");
+  if (settings_.hosts.size() > 1 && !settings_.net.listen.empty())
+    fail(sources_[index_of(listen)],
+         fmt::format("{}, but with several hosts each Env listens at the address of its own: remove net.listen",
+                     describe(listen)));
+}
+
 Loaded Layers::finish(std::string const& program, std::vector<std::string> arguments) {
   check_rules();
+  put_hosts();
   if (sources_[index_of(*find_key("corps.tag"))] == default_source) {
     auto const tag = tag_of(files_.empty() ? program : files_.front());
     if (!tag.empty()) settings_.corps.tag = tag;
@@ -383,7 +419,7 @@ Loaded Layers::finish(std::string const& program, std::vector<std::string> argum
   for (std::size_t i = 0; i < files_.size(); ++i)
     data.origin = i == 0 ? printable(files_[0]) : data.origin + ", " + printable(files_[i]);
   for (auto const& [name, item] : arguments_) data.items.push_back(item);
-  return {settings_, Config{std::move(data)}, sources_};
+  return {settings_, Config{std::move(data)}, hosts_.items(), sources_};
 }
 
 Loaded load(CommandLine const& line, std::vector<std::string> const& environment) {

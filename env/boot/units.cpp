@@ -70,11 +70,6 @@ std::string show(std::int64_t value, std::span<Unit const> units) {
   return fmt::format("{}{}", value, units.back().name);
 }
 
-bool is_numeric(std::string const& host) noexcept {
-  in6_addr either{};
-  return inet_pton(AF_INET, host.c_str(), &either) == 1 || inet_pton(AF_INET6, host.c_str(), &either) == 1;
-}
-
 }  // namespace
 
 std::int64_t parse_duration_ns(std::string_view text) { return parse(text, duration_table, duration_units, "5s"); }
@@ -114,6 +109,11 @@ Endpoint parse_endpoint(std::string_view text) {
   if (endpoint.host == "localhost") endpoint.host = "127.0.0.1";
   if (!is_numeric(endpoint.host)) throw fail("has a host that is no IP address");
   return endpoint;
+}
+
+bool is_numeric(std::string const& host) noexcept {
+  in6_addr either{};
+  return inet_pton(AF_INET, host.c_str(), &either) == 1 || inet_pton(AF_INET6, host.c_str(), &either) == 1;
 }
 
 bool is_loopback(std::string const& host) noexcept {

@@ -67,20 +67,25 @@ Exit describe_end(siginfo_t const& info) {
 
 ProcessHost::~ProcessHost() = default;
 
-Spawned SystemProcessHost::spawn_self(std::vector<std::string> const& argv, UniqueFd boot) {
+Spawned SystemProcessHost::spawn_self(std::vector<std::string> const& argv, UniqueFd boot,
+                                      std::vector<std::string> const& launch) {
   FileActions actions;
   Attributes attributes;
   arrange_descriptors(actions, boot.get());
   arrange_signals(attributes);
+  auto line = launch;
+  line.insert(line.end(), argv.begin(), argv.end());
+  // What is launched has another /proc/self/exe.
+  if (!launch.empty()) line[launch.size()] = "/proc/" + std::to_string(::getpid()) + "/exe";
   std::vector<char*> words;
-  words.reserve(argv.size() + 1);
-  for (auto const& word : argv) {
-    words.push_back(const_cast<char*>(word.c_str()));  // posix_spawn only reads them
-  }
+  words.reserve(line.size() + 1);
+  for (auto& word : line) words.push_back(word.data());
   words.push_back(nullptr);
 
   Spawned process;
-  check(::posix_spawn(&process.pid, program_self, &actions.raw, &attributes.raw, words.data(), environ), "start a process");
+  auto const* const program = launch.empty() ? program_self : launch.front().c_str();
+  check(::posix_spawnp(&process.pid, program, &actions.raw, &attributes.raw, words.data(), environ),
+        launch.empty() ? std::string("start a process") : "run \"" + launch.front() + "\", which is to start a process there");
   boot.reset();  // first, so that at a limit its number is free for the pidfd
   // No race: the pid of a child is not given away before the child is reaped.
   process.pidfd = open_pidfd(process.pid);

@@ -41,6 +41,12 @@ net::Identity new_identity() {
   return identity;
 }
 
+/// "env 2", where there are several hosts "env 2 (on h2)".
+std::string name_of(startup::Settings const& settings, EnvId env) {
+  if (settings.hosts.size() < 2) return fmt::format("env {}", env);
+  return fmt::format("env {} (on {})", env, settings.hosts[host_of(settings, env)].name);
+}
+
 long ms_since(steady_clock::time_point start) {
   return static_cast<long>(std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - start).count());
 }
@@ -102,7 +108,8 @@ void CorpsMgr::start_child(EnvId env, std::vector<std::string> const& endpoints,
   out(info);
   auto boot = host::seal_boot_bytes(bytes);
   host::cleanse({bytes.data(), bytes.size()});
-  auto process = processes_.spawn_self({settings_.corps.tag, startup::env_marker, std::to_string(env)}, std::move(boot));
+  auto const launch = settings_.hosts.empty() ? std::vector<std::string>{} : settings_.hosts[host_of(settings_, env)].launch;
+  auto process = processes_.spawn_self({settings_.corps.tag, startup::env_marker, std::to_string(env)}, std::move(boot), launch);
   std::lock_guard const lock{mutex_};
   try {
     env_.network().watch_readable(process.pidfd.get(), [this, env] {
@@ -138,8 +145,9 @@ void CorpsMgr::wait_until(std::string_view what, bool (CorpsMgr::*is_so)(EnvId e
   if (exit_code_) return;
   if (!failure_.empty()) throw WorkerLost{failure_};
   if (auto const env = first_without(); env != all)
-    throw Timeout{fmt::format("env {} was not {} within limits.boot ({} ms); see what its process waits for, or give it longer",
-                              env, what, std::chrono::duration_cast<std::chrono::milliseconds>(settings_.limits.boot).count())};
+    throw Timeout{fmt::format("{} was not {} within limits.boot ({} ms); see what its process waits for, or give it longer",
+                              name_of(settings_, env), what,
+                              std::chrono::duration_cast<std::chrono::milliseconds>(settings_.limits.boot).count())};
 }
 
 void CorpsMgr::make_front(detail::AppRecord const& app) {
@@ -191,7 +199,7 @@ void CorpsMgr::on_child_ended(EnvId env) {
     auto const exit = processes_.reap(child.process);
     child.ended = true;
     how = fmt::format("its process {} {}{}", pid, exit.text.starts_with("killed") ? "was " : "", exit.text);
-    if (!booted_ && failure_.empty() && !stopping_) failure_ = fmt::format("env {} did not start: {}", env, how);
+    if (!booted_ && failure_.empty() && !stopping_) failure_ = fmt::format("{} did not start: {}", name_of(settings_, env), how);
     changed_.notify_all();
     if (stopping_) {
       if (!exit.clean && !child.signalled)
@@ -199,7 +207,7 @@ void CorpsMgr::on_child_ended(EnvId env) {
       return;
     }
   }
-  host::log(host::Level::error, fmt::format("env {} is lost: {}", env, how));
+  host::log(host::Level::error, fmt::format("{} is lost: {}", name_of(settings_, env), how));
   env_.env_ended(env, how);
   send_table();
 }

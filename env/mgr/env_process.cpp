@@ -16,6 +16,7 @@
 #include "env/host/internal/log.hpp"
 #include "env/mail/internal/slab.hpp"
 #include "env/mail/internal/workers.hpp"
+#include "env/mgr/internal/own_endpoints.hpp"
 #include "env/sched/internal/simulation.hpp"
 
 namespace corps::mgr {
@@ -48,8 +49,6 @@ net::ShmUse shm_use(startup::CarrierChoice carrier) {
   return net::ShmUse::never;
 }
 
-bool has_tls(startup::NetSettings const& net) { return !net.tls_ca.empty(); }
-
 net::NetSettings net_settings(startup::LimitSettings const& limits, startup::NetSettings const& net) {
   net::NetSettings settings{.frame_bytes_max = static_cast<std::uint32_t>(limits.frame + net::fragment_head_bytes),
                             .handshake_limit = limits.handshake,
@@ -73,24 +72,6 @@ void set_facts(startup::Settings const& settings, net::Peer self) {
       std::clamp<std::uint64_t>(settings.limits.mailbox_bytes / settings.limits.mailbox, 1, 0xffff'ffff));
   detail::env_facts.timers_max = settings.limits.timers;
   mail::slab().set_epoch(self.epoch % detail::epochs_max);
-}
-
-std::vector<net::Endpoint> wanted_endpoints(startup::Settings const& settings, net::Identity const& identity) {
-  std::vector<net::Endpoint> endpoints;
-  auto const& net = settings.net;
-  bool const only_tcp = net.carrier == startup::CarrierChoice::tcp;
-  bool const first = identity.self.env == 0;
-  auto const* const scheme = has_tls(net) ? "tls:" : "tcp:";
-  if (!only_tcp) endpoints.push_back(net::unix_endpoint(identity.corps_id, identity.self));
-  if (net.carrier == startup::CarrierChoice::unix_socket || net.carrier == startup::CarrierChoice::shared_memory)
-    return endpoints;
-  if (first && !net.listen.empty()) {
-    endpoints.push_back({scheme + net.listen});
-  } else if (only_tcp) {
-    auto const host = net.listen.empty() ? std::string{"127.0.0.1"} : net.listen.substr(0, net.listen.rfind(':'));
-    endpoints.push_back({fmt::format("{}{}:0", scheme, host)});
-  }
-  return endpoints;
 }
 
 }  // namespace
@@ -126,7 +107,7 @@ EnvProcess::~EnvProcess() {
 
 std::vector<std::string> EnvProcess::start_network() {
   std::vector<std::string> texts;
-  for (auto const& endpoint : network_.listen(wanted_endpoints(settings_, identity_))) texts.push_back(endpoint.text);
+  for (auto const& endpoint : listen(network_, settings_, identity_)) texts.push_back(endpoint.text);
   network_.start();
   dumps_.start(network_);
   mail::begin_descriptor_waits(descriptors_, settings_.limits.descriptor_waits);
@@ -174,6 +155,12 @@ bool EnvProcess::send(EnvId to, Control const& message) {
 void EnvProcess::env_ended(EnvId env, std::string const& how) {
   table_.mark_gone(env, how);
   links_.env_ended(env, how);
+}
+
+bool EnvProcess::look_up(EnvId env, Entry& entry) {
+  if (!table_.look_up(env, entry)) return false;
+  leave_out_of_reach(entry.endpoints, settings_, identity_.self.env, env);
+  return true;
 }
 
 void EnvProcess::on_control(net::Peer const& from, std::span<std::byte const> bytes) {

@@ -7,6 +7,7 @@
 
 #include "corps/config.hpp"
 #include "env/boot/internal/command_line.hpp"
+#include "env/boot/internal/hosts.hpp"
 #include "env/boot/internal/keys.hpp"
 #include "env/boot/internal/settings.hpp"
 #include "env/boot/internal/toml_reader.hpp"
@@ -18,8 +19,9 @@ inline constexpr std::string_view default_source = "default";
 /// A checked configuration and where each of its values came from.
 struct Loaded {
   Settings settings;
-  Config config;                     // what the application sees
-  std::vector<std::string> sources;  // of keys(), in their order: "app.toml:7", "CORPS_ENVS", "--set", default_source
+  Config config;                          // what the application sees
+  std::vector<detail::ConfigItem> hosts;  // what is set of them, as text
+  std::vector<std::string> sources;       // of keys(), in their order: "app.toml:7", "CORPS_ENVS", "--set", default_source
 
   std::string const& source_of(std::string_view key) const;
 };
@@ -53,10 +55,12 @@ class Layers {
   void put_bare(std::string const& key, std::string const& text, Place const& place);
   void check_rules() const;
   void check_tls_rules() const;
+  void put_hosts();
   std::string describe(Key const& key) const;
 
   Settings settings_;
   std::vector<std::string> sources_;
+  HostTables hosts_;
   std::map<std::string, detail::ConfigItem> arguments_;  // by the dotted name below corps.args
   std::vector<std::string> files_;
 };

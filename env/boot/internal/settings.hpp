@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace corps::startup {
 
@@ -68,6 +69,14 @@ struct LogSettings {
   std::string file;  // empty: stderr
 };
 
+/// A host of the Corps, or what is taken for one: a network namespace.
+struct HostSettings {
+  std::string name;
+  std::vector<std::string> launch;     // before the command line of each of its Envs; none: the host of Env 0
+  std::vector<std::string> addresses;  // numeric, or names
+  std::uint32_t envs = 1;
+};
+
 /// The whole configuration of the runtime, checked: a Settings made by load() holds only values in their ranges.
 struct Settings {
   CorpsSettings corps;
@@ -75,7 +84,11 @@ struct Settings {
   LimitSettings limits;
   NetSettings net;
   LogSettings log;
+  std::vector<HostSettings> hosts;  // none: all Envs are on this one. Envs are numbered host by host; Env 0 is on the first
 };
+
+/// The host of an Env: its place in `hosts`; 0 if there are none.
+std::size_t host_of(Settings const& settings, std::uint32_t env) noexcept;
 
 /// Threads that run Workers in each Env of this host: what is set, or max(1, cores / Envs on this host).
 std::uint32_t worker_threads(Settings const& settings, std::uint32_t cores, std::uint32_t envs_on_host) noexcept;

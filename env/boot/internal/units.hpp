@@ -30,6 +30,9 @@ struct Endpoint {
 /// "127.0.0.1:0", "[::1]:7000", "192.0.2.1:0", "localhost:0" (127.0.0.1). A host that is no IP address is a BadValue.
 Endpoint parse_endpoint(std::string_view text);
 
+/// Whether it is an IPv4 or IPv6 address, without brackets.
+bool is_numeric(std::string const& host) noexcept;
+
 /// Whether what is sent to this numeric host stays on this one.
 bool is_loopback(std::string const& host) noexcept;
 

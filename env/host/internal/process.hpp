@@ -32,8 +32,11 @@ class ProcessHost {
   /// and beside it only stdin (/dev/null), stdout and stderr. Its signals have their default dispositions; those that ask to stop
   /// are blocked until it has chosen what they mean to it (see signals.hpp), so none can end it half-way through its start.
   /// `boot` is closed here in any case. Blocks until the child runs the new program, about a millisecond at most.
+  /// With `launch`, these words are run in place of the program, followed by its path and the rest of `argv`: a command such as
+  /// `ip netns exec h2`, which must become the program (exec, no fork) and leave it its descriptors.
   /// Fails with Overloaded where the system is out of processes, memory or descriptors, else with Refused.
-  virtual Spawned spawn_self(std::vector<std::string> const& argv, UniqueFd boot) = 0;
+  virtual Spawned spawn_self(std::vector<std::string> const& argv, UniqueFd boot,
+                             std::vector<std::string> const& launch = {}) = 0;
 
   /// Waits for the end of the process, frees its entry in the process table, closes the pidfd. Blocks; not when the pidfd is
   /// readable. Once for a Spawned: after that its pid may belong to another process, and it is set to -1.
@@ -46,7 +49,7 @@ class ProcessHost {
 
 class SystemProcessHost final : public ProcessHost {
  public:
-  Spawned spawn_self(std::vector<std::string> const& argv, UniqueFd boot) override;
+  Spawned spawn_self(std::vector<std::string> const& argv, UniqueFd boot, std::vector<std::string> const& launch = {}) override;
   Exit reap(Spawned& process) override;
   bool kill(Spawned& process, int signal) override;
 };

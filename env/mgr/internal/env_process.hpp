@@ -62,7 +62,7 @@ class EnvProcess final : public net::Directory {
   startup::Settings const& settings() const noexcept { return settings_; }
 
   // net::Directory
-  bool look_up(EnvId env, Entry& entry) override { return table_.look_up(env, entry); }
+  bool look_up(EnvId env, Entry& entry) override;
   void on_control(net::Peer const& from, std::span<std::byte const> bytes) override;
   void on_link(net::Peer const& peer, bool up) override;
 
