@@ -9,6 +9,12 @@
 
 namespace corps::net {
 
+/// A peer to which a turn has sent something.
+struct Gathered {
+  std::shared_ptr<Carrier> carrier;
+  std::size_t frames = 0;  // that wait
+};
+
 /// Around the turn of a Worker: what it sends leaves in few pieces. The first frame to a peer leaves at once; those after it
 /// leave together, at the end of the turn, before its thread blocks, or when they are many. If the turn takes long meanwhile, the
 /// carrier sends them by itself (Carrier::flush_in_time). Thread: its own.
@@ -36,18 +42,13 @@ class Gathering {
   static constexpr std::size_t peers_max = 4;    // to others everything leaves at once
   static constexpr std::size_t frames_max = 32;  // then they leave
 
-  struct Entry {
-    std::shared_ptr<Carrier> carrier;
-    std::size_t frames = 0;  // that wait
-  };
-
   void add(std::shared_ptr<Carrier> carrier);
   void leave();
 
   static inline constinit thread_local Gathering* own_ = nullptr;
 
   Gathering* const outer_;
-  std::optional<std::array<Entry, peers_max>> entries_;  // most turns send nothing to other Envs
+  std::optional<std::array<Gathered, peers_max>> entries_;  // most turns send nothing to other Envs
 };
 
 }  // namespace corps::net
