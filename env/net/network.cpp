@@ -26,12 +26,14 @@
 #include "env/net/internal/readiness.hpp"
 #include "env/net/internal/stream.hpp"
 #include "env/net/internal/tls_channel.hpp"
+#include "env/net/internal/tls_renewal.hpp"
 
 namespace corps::net {
 
 namespace {
 
 constexpr int accepts_per_turn_max = 16;
+constexpr std::chrono::hours certificates_interval{1};
 
 }  // namespace
 
@@ -49,7 +51,9 @@ class Network::Impl final : public Stream::Owner,
         clock_(clock),
         log_(std::move(log), clock, log_lines_per_second_max),
         read_buffer_(read_buffer_bytes),
-        resolver_(reactor_, settings_.lookup) {}
+        resolver_(reactor_, settings_.lookup) {
+    if (has_tls()) certificates_.emplace(settings_.tls, clock, [this](std::string const& line) { log_(line); });
+  }
   ~Impl() { wipe(identity_.secret); }
 
   Reactor& reactor() noexcept { return reactor_; }
@@ -87,9 +91,10 @@ class Network::Impl final : public Stream::Owner,
     std::shared_ptr<Opening> opening;  // of the endpoint that is connected
   };
 
-  std::unique_ptr<TlsChannel> tls_for(Endpoint const& endpoint, TlsRole role) const {
-    return is_tls(endpoint) ? std::make_unique<TlsChannel>(settings_.tls, role) : nullptr;
+  std::unique_ptr<TlsChannel> tls_for(Endpoint const& endpoint, TlsRole role) {
+    return is_tls(endpoint) ? std::make_unique<TlsChannel>(certificates_->current(), role) : nullptr;
   }
+  void look_after_certificates();
 
   void begin_stop(std::chrono::milliseconds limit);
   void end_if_idle();
@@ -139,7 +144,8 @@ class Network::Impl final : public Stream::Owner,
   std::unordered_map<Stream const*, std::shared_ptr<Stream>> streams_;
   bool stopping_ = false;
   bool told_no_shm_ = false;
-  Timer beats_{reactor_};  // runs while one of the streams is watched
+  std::optional<TlsRenewal> certificates_;  // if there are any
+  Timer beats_{reactor_};                   // runs while one of the streams is watched
 
   std::thread thread_;
   std::mutex ended_mutex_;
@@ -151,12 +157,20 @@ class Network::Impl final : public Stream::Owner,
 // Start and stop.
 
 void Network::Impl::start() {
+  if (certificates_) reactor_.post([this] { look_after_certificates(); });
   thread_ = host::start_thread("corps io", [this, self = shared_from_this()] {
     reactor_.run();
     std::lock_guard const lock(ended_mutex_);
     ended_ = true;
     ended_changed_.notify_all();
   });
+}
+
+// Where no connection begins, they get old as well.
+void Network::Impl::look_after_certificates() {
+  if (stopping_) return;
+  certificates_->current();
+  reactor_.after(certificates_interval, [this] { look_after_certificates(); });
 }
 
 bool Network::Impl::stop(std::chrono::milliseconds limit) {

@@ -170,7 +170,7 @@ void harden(SSL_CTX* context) {
   SSL_CTX_set_verify_depth(context, chain_depth_max);
   SSL_CTX_set_max_cert_list(context, peer_chain_bytes_max);
   SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
 }
 
 /// As a peer will: that the own certificate is worth nothing is said at boot, not by each peer in its log.
@@ -226,7 +226,19 @@ std::string certificate_fault(X509_STORE_CTX* verification) {
 
 void TlsContext::Free::operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
 
-TlsContext::TlsContext(TlsSettings const& settings) : records_per_key_(settings.records_per_key) {
+TlsStamps stamps_of(TlsSettings const& settings) noexcept {
+  TlsStamps stamps;
+  auto* stamp = stamps.data();
+  for (auto const* const path : {&settings.ca, &settings.certificate, &settings.key}) {
+    struct stat status {};
+    if (::stat(path->c_str(), &status) == 0)
+      *stamp = {status.st_dev, status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+    ++stamp;
+  }
+  return stamps;
+}
+
+TlsContext::TlsContext(TlsSettings const& settings) : settings_(settings), stamps_(stamps_of(settings)) {
   Named const ca{"net.tls_ca", settings.ca};
   Named const own{"net.tls_certificate", settings.certificate};
   Named const secret{"net.tls_key", settings.key};
@@ -251,5 +263,16 @@ TlsContext::TlsContext(TlsSettings const& settings) : records_per_key_(settings.
 }
 
 TlsContext::~TlsContext() = default;
+
+std::string TlsContext::expires_within(int days) const {
+  auto* const own = SSL_CTX_get0_certificate(context_.get());
+  auto const* const end = X509_get0_notAfter(own);
+  int days_left = 0;
+  int seconds_left = 0;
+  if (ASN1_TIME_diff(&days_left, &seconds_left, nullptr, end) != 1 || days_left >= days) return {};
+  return fmt::format(
+      "net.tls_certificate: {}: {}: expires on {}; put a new one and its key in place of the files: no restart is needed",
+      settings_.certificate, subject_text(own), time_text(end));
+}
 
 }  // namespace corps::net

@@ -256,7 +256,7 @@ bool TlsChannel::encrypt(Gatherer& from, std::size_t& taken) {
     ERR_clear_error();
     while (!from.empty() && output_.size() + record_bytes_max + record_overhead_max <= BlockPool::block_bytes) {
       auto const piece = from.next();
-      if (records_ == context_->records_per_key()) {
+      if (records_ == context_->settings().records_per_key) {
         SSL_key_update(connection_.get(), SSL_KEY_UPDATE_NOT_REQUESTED);
         records_ = 0;
       }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "corps/error.hpp"
@@ -362,6 +363,56 @@ TEST_CASE("tls: an Env without it and an Env with it say what to do") {
     CHECK(
         has(line_of(without), "bad magic: the peer speaks TLS, and this Env does not; set net.tls_ca for all Envs of the Corps"));
   }
+}
+
+// --- certificates that are renewed ---------------------------------------------------------------------------------
+
+/// As one who renews certificates does it: each file is whole at every moment.
+void put_in_place(test::Folder const& folder, std::string const& path, std::string const& text) {
+  std::filesystem::rename(folder.write("new", text), path);
+}
+
+TEST_CASE("tls: renewed files are used for the next connection, and those that are up stay") {
+  Site site;
+  auto const files = test::settings_of(site.folder, site.ca.pem(), site.ca.issue({}));
+  NetSettings settings;
+  settings.handshake_limit = 10s;
+  settings.tls = std::make_shared<TlsContext>(files);
+  Node server(identity_of(0), settings);
+  server.answers = true;
+  auto const endpoint = listen(server);
+  Node first(identity_of(1), site.settings());
+  first.network.dial({0, 1}, {endpoint});
+  auto const before = first.opened();
+  REQUIRE(before);
+
+  Authority const next("the next CA");
+  auto const renewed = next.issue({.name = "renewed"});
+  put_in_place(site.folder, files.certificate, renewed.certificate);  // the key does not fit yet
+  Node second(identity_of(2), site.settings());
+  second.network.dial({0, 1}, {endpoint});
+  REQUIRE(second.opened());
+  CHECK(has(line_of(server), "net.tls_key: " + files.key + ": is not the key of the certificate CN=renewed"));
+  CHECK(server.lines[0].ends_with("; until then the certificate that was read before stays in use"));
+
+  put_in_place(site.folder, files.key, renewed.key);
+  put_in_place(site.folder, files.ca, next.pem());
+  Node third(identity_of(3), site.settings(next.issue({}), next.pem()));
+  third.network.dial({0, 1}, {endpoint});
+  REQUIRE(third.opened());
+  Node late(identity_of(4), site.settings());
+  late.network.dial({0, 1}, {endpoint});
+  CHECK(has(dial_failure(late), "CN=renewed: is not signed by a CA of net.tls_ca"));
+
+  CHECK(before->send(FrameKind::request, view("still here")) == SendResult::sent);
+  CHECK(first.wait([&] { return !first.frames.empty(); }));
+}
+
+TEST_CASE("tls: a certificate that expires soon is told of in time") {
+  Site site;
+  Node soon(identity_of(0), site.settings(site.ca.issue({.name = "host1", .until_s = 13 * day}), site.ca.pem()));
+  CHECK(has(line_of(soon), ": certificate CN=host1: expires on 20"));
+  CHECK(has(soon.lines[0], "put a new one and its key in place of the files: no restart is needed"));
 }
 
 // --- who has a certificate has not proved the secret ---------------------------------------------------------------

@@ -39,7 +39,7 @@ struct Freed {
 struct Wish {
   std::string name = "env";
   long from_s = -3'600;
-  long until_s = 3'600;
+  long until_s = 30 * 86'400;
   std::string usage = {};  // extended key usage; empty: none
   bool is_ca = false;
 };
@@ -53,7 +53,7 @@ struct Pem {
 /// A CA of its own, made for this test. Keys are EC, P-256.
 class Authority {
  public:
-  explicit Authority(std::string name = "test CA", long until_s = 3'600)
+  explicit Authority(std::string name = "test CA", long until_s = 60 * 86'400)
       : key_(EVP_EC_gen("P-256")),
         own_(make({.name = std::move(name), .until_s = until_s, .is_ca = true}, key_.get(), nullptr)) {}
 

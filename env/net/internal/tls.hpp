@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,6 +23,18 @@ struct TlsSettings {
   std::uint64_t records_per_key = std::uint64_t{1} << 23;
 };
 
+/// Which files there were: other ones, or others of the same name, have other stamps.
+struct TlsStamp {
+  std::uint64_t device = 0;
+  std::uint64_t file = 0;
+  std::int64_t changed_s = 0;
+  std::int64_t changed_ns = 0;
+
+  friend bool operator==(TlsStamp const&, TlsStamp const&) = default;
+};
+using TlsStamps = std::array<TlsStamp, 3>;
+TlsStamps stamps_of(TlsSettings const& settings) noexcept;
+
 /// The one place that makes a TLS context: TLS 1.3 with certificates on both sides, and nothing that is not needed for it: no
 /// tickets, no early data, no renegotiation, no compression.
 /// Threads: any, once made.
@@ -37,15 +50,20 @@ class TlsContext {
   ~TlsContext();
 
   ssl_ctx_st* get() const noexcept { return context_.get(); }
-  std::uint64_t records_per_key() const noexcept { return records_per_key_; }
+  TlsSettings const& settings() const noexcept { return settings_; }
+  /// Of the files when it began to read them.
+  TlsStamps const& stamps() const noexcept { return stamps_; }
+  /// Says so if the certificate of this Env expires within so many days; else empty.
+  std::string expires_within(int days) const;
 
  private:
   struct Free {
     void operator()(ssl_ctx_st* context) const noexcept;
   };
 
+  TlsSettings settings_;
+  TlsStamps stamps_;
   std::unique_ptr<ssl_ctx_st, Free> context_;
-  std::uint64_t records_per_key_;
 };
 
 /// What is wrong with the certificate that a verification ended at, and the remedy: "certificate CN=env: expired on …; …".
