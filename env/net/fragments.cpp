@@ -11,6 +11,10 @@ namespace corps::net {
 
 namespace {
 
+/// Of a message that is not larger, the memory goes at once: that takes 0.1 ms for each MiB, and memory that stays in use need
+/// not be made anew for the next message.
+constexpr std::size_t freed_at_once_bytes_max = std::size_t{8} << 20;
+
 bool is_whole_kind(FrameKind kind) noexcept { return kind >= FrameKind::request && kind <= FrameKind::control; }
 
 /// Of a large message, what has left: so that its memory goes piece by piece, and not in one long system call at its end.
@@ -80,8 +84,9 @@ LargeMessages::Next LargeMessages::cut(Message& message) {
   put_number(head + 6, std::uint16_t{0});
   unsigned flags = message.at == header_bytes ? fragment_first : 0U;
   result.frame.append(message.frame.data() + message.at, count);
-  give_back_pages(message.frame.data() + header_bytes, message.frame.data() + message.at,
-                  message.frame.data() + message.at + count);
+  if (message.frame.size() > freed_at_once_bytes_max)
+    give_back_pages(message.frame.data() + header_bytes, message.frame.data() + message.at,
+                    message.frame.data() + message.at + count);
   message.at += count;
   large_bytes_ -= count;
   if (message.at == message.frame.size()) flags |= fragment_last;
