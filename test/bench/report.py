@@ -92,7 +92,7 @@ def table(results):
 
 # ---- the chart ----
 
-COLOURS = {rows.OURS: "#1b6ca8", "caf": "#d9822b", "erlang": "#a9333a", "zeromq": "#3f8f5f", "grpc": "#6a51a3", "floor": "#8a8f98"}
+COLOURS = {rows.OURS: "#1b6ca8", "caf": "#d9822b", "erlang": "#a9333a", "zeromq": "#3f8f5f", "grpc": "#6a51a3", rows.PLAIN: "#5aa7d6", "floor": "#8a8f98"}
 LABEL_WIDTH, BAR_WIDTH, VALUE_WIDTH = 330, 520, 110
 BAR_HEIGHT, GAP, TOP = 13, 14, 64
 

@@ -3,7 +3,8 @@
 import dataclasses
 
 OURS = "ours"
-PEERS = ("caf", "erlang", "zeromq", "grpc", "floor")
+PLAIN = "plain"  # ours without encryption
+PEERS = ("caf", "erlang", "zeromq", "grpc", PLAIN, "floor")
 LOWER = "lower"
 HIGHER = "higher"
 
@@ -61,6 +62,19 @@ def links(carrier, socket):
     )
 
 
+def encrypted():
+    """Links over TCP with TLS and certificates on both sides, beside the same links without."""
+
+    def row(name, what, **more):
+        return Row(f"link-tls-{name}", f"{what}; with TLS", threads=(1,), peers=(PLAIN,), **more)
+
+    return (
+        row("round-trip", "a call of 64 bytes and its answer of 64, one by one"),
+        row("pipelined-64", "calls of 64 bytes and their answers, 1,000 under way", unit="calls/s", better=HIGHER),
+        row("large", "arguments of 1 MiB, eight under way", unit="MB/s", better=HIGHER),
+    )
+
+
 def envs(count):
     """What a Corps of so many Envs needs."""
 
@@ -96,6 +110,7 @@ ROWS = (
     Row("stream", "an item of a stream of at least 1,000,000 from one Conc to another", unit="items/s", better=HIGHER),
     *links("shm", "Unix sockets"),
     *links("tcp", "TCP"),
+    *encrypted(),
     *envs(8),
     *envs(64),
 )

@@ -37,6 +37,8 @@ class Programs:
         self.folder = os.path.join(build, "test", "bench")
         self.erlang_source = os.path.join(source, "test", "bench", "erlang")
         self.erlang_ready = False
+        self.certificates_page = os.path.join(source, "docs", "operate", "certificates.md")
+        self.certificate_settings = []
 
     def command(self, who, row_name, threads):
         if who == "erlang":
@@ -47,7 +49,22 @@ class Programs:
                 *("-start_epmd", "false", "-epmd_module", "links_epmd", "-setcookie", secrets.token_hex(16)),
                 *("-pa", self._beams(), "-run", "bench", "main", row_name),
             ]
-        return [os.path.join(self.folder, f"bench_{who}"), row_name, str(threads)]
+        if who == rows.OURS and row_name.startswith("link-tls-"):
+            return ["env", *self._certificates(), *self.command(rows.PLAIN, row_name, threads)]
+        return [os.path.join(self.folder, f"bench_{'ours' if who == rows.PLAIN else who}"), row_name, str(threads)]
+
+    def _certificates(self):
+        """Settings of a CA and a certificate, made by the very commands that an operator is told."""
+        if not self.certificate_settings:
+            folder = os.path.join(self.folder, "certificates")
+            os.makedirs(folder, exist_ok=True)
+            with open(self.certificates_page, encoding="utf-8") as page:
+                commands = [line for line in page if re.match("openssl |chmod ", line)]
+            for command in commands:
+                subprocess.run(command, shell=True, cwd=folder, check=True, capture_output=True)
+            names = {"CA": "ca.pem", "CERTIFICATE": "env.pem", "KEY": "env.key"}
+            self.certificate_settings = [f"CORPS_NET_TLS_{key}={os.path.join(folder, name)}" for key, name in names.items()]
+        return self.certificate_settings
 
     def _beams(self):
         return os.path.join(self.folder, "beams")

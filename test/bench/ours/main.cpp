@@ -38,6 +38,9 @@ constexpr std::array rows{
     bench::Row{"link-tcp-large", &ours::link_large},
     bench::Row{"link-shm-load", &ours::link_load},
     bench::Row{"link-tcp-load", &ours::link_load},
+    bench::Row{"link-tls-round-trip", &ours::link_round_trip},
+    bench::Row{"link-tls-pipelined-64", &ours::link_pipelined_64},
+    bench::Row{"link-tls-large", &ours::link_large},
     bench::Row{"envs-8", &ours::envs},
     bench::Row{"envs-64", &ours::envs},
 };
@@ -45,7 +48,7 @@ constexpr std::array rows{
 corps::BootOptions options_for(std::string_view row, std::string const& threads) {
   corps::BootOptions options{.config_files = {}, .set = {"env.threads=" + threads}, .arguments = {}};
   if (row.starts_with("link-")) options.set.emplace_back("corps.envs=2");
-  if (row.starts_with("link-tcp-")) options.set.emplace_back("net.carrier=tcp");
+  if (row.starts_with("link-tcp-") || row.starts_with("link-tls-")) options.set.emplace_back("net.carrier=tcp");
   if (row.starts_with("envs-")) options.set.push_back("corps.envs=" + std::string{row.substr(row.find('-') + 1)});
   return options;
 }
