@@ -150,10 +150,11 @@ void Stream::on_socket_beside_shm() {
 
 // Bytes that are no records of the peer may be anybody's who can write into the connection: that breaks it, no more.
 bool Stream::take_records(std::span<std::byte const> bytes) {
-  std::array<std::byte, record_content_bytes_max> content;
+  std::array<std::byte, read_buffer_bytes + record_content_bytes_max> content;  // of all of it, and of a record begun before
+  std::size_t size = 0;
   tls_->feed(bytes);
-  while (auto const size = tls_->read(content))
-    if (!take(std::span(content).first(size))) return false;
+  while (auto const got = tls_->read(std::span(content).subspan(size))) size += got;
+  if (size != 0 && !take(std::span(content).first(size))) return false;
   if (auto why = tls_->failure(); !why.empty()) {
     finish(std::move(why), Ending::cut, true);
   } else if (tls_->has_ended()) {
