@@ -8,13 +8,15 @@ void Gathering::add(std::shared_ptr<Carrier> carrier) {
   if (!entries_) entries_.emplace();
   for (auto& entry : *entries_) {
     if (entry.carrier == carrier) {
-      if (++entry.frames == 1) return carrier->flush_in_time();
+      if (++entry.frames <= 2) carrier->flush_in_time();
       if (entry.frames < frames_max) return;
       entry.frames = 0;
       return carrier->flush();
     }
     if (entry.carrier == nullptr) {
       entry.carrier = carrier;
+      entry.frames = carrier->flush_in_time_again() ? 1 : 0;
+      if (entry.frames != 0) return;
       break;
     }
   }

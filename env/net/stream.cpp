@@ -195,9 +195,14 @@ void Stream::flush() {
 
 // Whoever finds that nobody looks any more begins to; who ends looking says so first, and then looks once more.
 void Stream::flush_in_time() {
-  owes_flush_.store(true, std::memory_order_seq_cst);
-  if (looks_.load(std::memory_order_seq_cst) || looks_.exchange(true, std::memory_order_seq_cst)) return;
+  busy_.store(true, std::memory_order_relaxed);
+  if (flush_in_time_again() || looks_.exchange(true, std::memory_order_seq_cst)) return;
   reactor_.post([self = shared_from_this()] { self->look_later(); });
+}
+
+bool Stream::flush_in_time_again() {
+  owes_flush_.store(true, std::memory_order_seq_cst);
+  return looks_.load(std::memory_order_seq_cst);
 }
 
 void Stream::look_later() {
@@ -205,9 +210,9 @@ void Stream::look_later() {
 }
 
 void Stream::look() {
-  if (owes_flush_.exchange(false, std::memory_order_seq_cst)) {
+  if (owes_flush_.exchange(false, std::memory_order_seq_cst)) flush();
+  if (busy_.exchange(false, std::memory_order_relaxed)) {
     quiet_looks_ = 0;
-    flush();
   } else if (++quiet_looks_ == quiet_looks_max) {
     quiet_looks_ = 0;
     looks_.store(false, std::memory_order_seq_cst);

@@ -57,6 +57,8 @@ class Carrier {
   virtual void flush() = 0;
   /// The same within half a millisecond, by another thread; the caller is about to flush, but may take long. Any number of times.
   virtual void flush_in_time() { flush(); }
+  /// As flush_in_time(), if that was called lately and is prepared for. False: it is not; flush.
+  virtual bool flush_in_time_again() { return false; }
   /// Takes from the outbox still.
   virtual bool is_open() const = 0;
 

@@ -15,9 +15,9 @@ struct Gathered {
   std::size_t frames = 0;  // that wait
 };
 
-/// Around the turn of a Worker: what it sends leaves in few pieces. The first frame to a peer leaves at once; those after it
-/// leave together, at the end of the turn, before its thread blocks, or when they are many. If the turn takes long meanwhile, the
-/// carrier sends them by itself (Carrier::flush_in_time). Thread: its own.
+/// Around the turn of a Worker: what it sends leaves in few pieces. The first frame to a peer leaves at once, unless turns before
+/// this one have sent several; those after it leave together, at the end of the turn, before its thread blocks, or when they are
+/// many. If the turn takes long meanwhile, the carrier sends them by itself (Carrier::flush_in_time). Thread: its own.
 class Gathering {
  public:
   Gathering() noexcept : outer_(own_) { own_ = this; }

@@ -55,6 +55,7 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   void attach(Outbox& outbox) override;
   void flush() override;
   void flush_in_time() override;
+  bool flush_in_time_again() override;
   bool is_open() const override;
   void close(std::string reason, Ending ending) override;
   void flush_and_close(std::string reason) override;
@@ -104,6 +105,7 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   bool finished_ = false;
 
   std::atomic<bool> owes_flush_{false};  // somebody has gathered frames
+  std::atomic<bool> busy_{false};        // and more than one in a turn
   std::atomic<bool> looks_{false};       // the I/O thread looks now and then whether anybody has
 
   mutable std::mutex mutex_;
