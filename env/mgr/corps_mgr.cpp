@@ -283,8 +283,11 @@ int CorpsMgr::stop() {
 
 void CorpsMgr::order_children_to_stop(std::chrono::nanoseconds limit) {
   for (auto const& row : env_.table().rows()) {
-    if (row.env == 0 || (row.ready && env_.send(row.env, StopOrder{limit.count()}))) continue;
-    std::lock_guard const lock{mutex_};  // one that is not ready yet, or not linked, takes no orders
+    if (row.env == 0) continue;
+    bool const ordered = row.ready && env_.send(row.env, StopOrder{limit.count()});
+    // One that is not ready yet, or not linked, takes no orders; on the way to another host they may be lost.
+    if (ordered && host_of(settings_, row.env) == 0) continue;
+    std::lock_guard const lock{mutex_};
     if (auto const child = children_.find(row.env); child != children_.end()) signal(child->second, SIGTERM);
   }
 }

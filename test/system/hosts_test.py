@@ -26,6 +26,14 @@ class HostsTest(hosts_kit.HostsCase):
         figures = self.far_calls_outcome(running)
         self.assertEqual(figures["sent"], figures["answered"], running.report())
 
+    def test_a_stop_reaches_a_host_to_which_the_way_is_cut(self):
+        hosts = self.hosts("4", "4")
+        running = self.boot_on(hosts, "lifecycle", "serve", settings=["limits.stop=20s"])
+        running.wait_line("^ready$", seconds=20)
+        hosts.cut_both(1, 2)
+        self.end(running)
+        self.assert_no_errors_logged(running)
+
 
 if __name__ == "__main__":
     unittest.main()
