@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -21,8 +22,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "env/host/internal/unique_fd.hpp"
+#include "env/net/internal/hmac.hpp"
 #include "env/net/internal/tls.hpp"
 
 namespace corps::net::test {
