@@ -9,9 +9,9 @@ namespace corps::detail {
 /// back for what it takes next; threads that give more than they take hand it on to others in batches. What is kept is bounded,
 /// and the rest goes back to operator delete.
 /// Threads: any; a block may be given back by another thread than took it.
-void* take_block(std::size_t bytes);
+[[gnu::hot]] void* take_block(std::size_t bytes);
 /// `bytes` as it was taken.
-void give_block(void* block, std::size_t bytes) noexcept;
+[[gnu::hot]] void give_block(void* block, std::size_t bytes) noexcept;
 
 /// Base of coroutine promises whose frames live in such blocks. Only this form: a coroutine's parameters would choose another.
 struct InBlocks {

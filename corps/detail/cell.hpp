@@ -18,9 +18,12 @@ namespace corps::detail {
 
 struct ClassRecord;
 
-std::int64_t now_ns() noexcept;
+// What is marked [[gnu::hot]], here and elsewhere, is on the way of a call. It lies together in the program, so that a call after
+// a pause, which finds nothing of it in the caches, touches few pages.
+
+[[gnu::hot]] std::int64_t now_ns() noexcept;
 /// The same clock, 0.1 ms late at most, and five times cheaper to read.
-std::int64_t recent_now_ns() noexcept;
+[[gnu::hot]] std::int64_t recent_now_ns() noexcept;
 
 /// What a Worker is created with.
 struct WorkerInfo {
@@ -90,7 +93,7 @@ struct alignas(64) Cell {
       }
     }
   }
-  void wake() noexcept;
+  [[gnu::hot]] void wake() noexcept;
   bool is_closed() const noexcept { return MailboxHead{inbox.load(std::memory_order_seq_cst)}.is_closed(); }
 
   std::atomic<std::uint64_t> inbox{MailboxHead::closed().word()};  // a MailboxHead
@@ -111,13 +114,13 @@ struct alignas(64) Cell {
   /// The next envelope to serve: what is from the runtime first; then answers and, unless the Worker is busy, requests by
   /// turns, each in the order of arrival. Null when there is nothing to do: then the mailbox has gone idle, and the cell
   /// belongs to whoever puts something into it.
-  Envelope* take() noexcept;
+  [[gnu::hot]] Envelope* take() noexcept;
   /// The next envelope that is no request, for a Worker that waits in the middle of one. Null when there is none; the
   /// mailbox does not go idle.
-  Envelope* take_arrived() noexcept;
+  [[gnu::hot]] Envelope* take_arrived() noexcept;
   /// Sorts what has arrived into the queues, marks the answers among it as landed, and gives the room of the requests begun
   /// since it looked last to others.
-  void look() noexcept;
+  [[gnu::hot]] void look() noexcept;
   /// Frees the answers that have arrived and that nobody waits for any more.
   void free_dropped() noexcept;
   bool can_begin() const noexcept {
@@ -131,8 +134,8 @@ struct alignas(64) Cell {
     if (recent > now_ns) now_ns = recent;
     return now_ns;
   }
-  void opened(Request& request) noexcept;
-  void closed(Request& request) noexcept;
+  [[gnu::hot]] void opened(Request& request) noexcept;
+  [[gnu::hot]] void closed(Request& request) noexcept;
   void started(Request& request) noexcept;
   void ended(Request& request) noexcept;
   /// Answers the requests whose coroutines have ended. After every step that may have run user code.
@@ -160,10 +163,10 @@ struct alignas(64) Cell {
   void bring_forward_found() noexcept;
   /// Has the deadline clock tell when the first of these requests is late.
   void watch_deadlines(Envelope const* arrived) noexcept;
-  Envelope* pop_request() noexcept;
+  [[gnu::hot]] Envelope* pop_request() noexcept;
   void answer_ended() noexcept;
-  bool go_idle() noexcept;
-  std::uint32_t weight_if_next(Envelope const* newest) const noexcept;
+  [[gnu::hot]] bool go_idle() noexcept;
+  [[gnu::hot]] std::uint32_t weight_if_next(Envelope const* newest) const noexcept;
 
  public:
   /// As new, but for the id and the mailbox.

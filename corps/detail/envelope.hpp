@@ -87,7 +87,7 @@ struct Request : Envelope {
   explicit Request(MethodRecord const* which) : Envelope(EnvelopeKind::request), method(which) {}
   ~Request() override;
 
-  void arrive(Cell& cell) final;
+  [[gnu::hot]] void arrive(Cell& cell) final;
   void undeliverable() noexcept final;
 
   /// Runs the method in the target's turn; ends with finish() or fail(), at once or when its coroutine ends.
@@ -102,7 +102,7 @@ struct Request : Envelope {
 
   /// Target's side: the result is in its slot, or `error` is set. The request leaves for home and must not be touched
   /// again.
-  void finish() noexcept;
+  [[gnu::hot]] void finish() noexcept;
   void fail(ErrorInfo info) noexcept;
   /// Target's side, in a catch block: what the method threw becomes the error of the call.
   void fail_with_current_exception() noexcept;
@@ -122,7 +122,7 @@ struct Request : Envelope {
   /// The caller gives up. False: the method may have run.
   bool give_up() noexcept { return claim(Progress::given_up); }
   /// Caller's side: the Future lets go.
-  void drop() noexcept;
+  [[gnu::hot]] void drop() noexcept;
   /// Caller's side: has got it back without its coming home, and frees it.
   void take_back() noexcept;
   /// Caller's side: whether the Future has its value or its error.
@@ -191,11 +191,11 @@ struct Request : Envelope {
     return progress.compare_exchange_strong(expected, wanted, std::memory_order_acq_rel, std::memory_order_acquire);
   }
   friend class Pause;
-  void serve(Cell& cell);
-  void come_home(Cell& cell);
-  void leave_server() noexcept;
-  void go_home() noexcept;
-  void go_on() noexcept;
+  [[gnu::hot]] void serve(Cell& cell);
+  [[gnu::hot]] void come_home(Cell& cell);
+  [[gnu::hot]] void leave_server() noexcept;
+  [[gnu::hot]] void go_home() noexcept;
+  [[gnu::hot]] void go_on() noexcept;
 };
 
 }  // namespace corps::detail

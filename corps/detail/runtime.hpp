@@ -41,7 +41,7 @@ struct EnvFacts {
 extern EnvFacts env_facts;
 
 /// A mailbox went from idle to not idle.
-void schedule(Cell& cell) noexcept;
+[[gnu::hot]] void schedule(Cell& cell) noexcept;
 
 /// Does with a request that was not put into the mailbox what the class of the Worker says, or ends it. Takes it over.
 void overflow(Request& request, Cell* cell, ConcAddr to) noexcept;

@@ -19,7 +19,7 @@ void await(Request& request, std::coroutine_handle<> awaiting);
 bool look_for(Request& request);
 
 /// Blocks until `request` has ended or the time has come, serving what comes home meanwhile.
-void wait_for(Request& request, std::int64_t until_ns);
+[[gnu::hot]] void wait_for(Request& request, std::int64_t until_ns);
 
 /// Ends a call, or a Task, with Cancelled, and with it what that waits for.
 void cancel(Request& request);

@@ -14,7 +14,9 @@ constexpr auto turn_subtype = caf::resumable::function_object;
 
 /// A Worker as CAF's scheduler sees it. It lives in its cell and finds the cell by its place there.
 struct Job final : caf::resumable {
-  resume_result resume(caf::execution_unit*, std::size_t) override { return run_turn(cell()) ? resume_later : awaiting_message; }
+  [[gnu::hot]] resume_result resume(caf::execution_unit*, std::size_t) override {
+    return run_turn(cell()) ? resume_later : awaiting_message;
+  }
   subtype_t subtype() const override { return turn_subtype; }
   void intrusive_ptr_add_ref_impl() override {}  // the slab keeps the memory
   void intrusive_ptr_release_impl() override {}

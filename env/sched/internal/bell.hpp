@@ -11,15 +11,15 @@ namespace corps::sched {
 class Bell {
  public:
   /// Any thread. A system call only if somebody sleeps.
-  void ring() noexcept;
+  [[gnu::hot]] void ring() noexcept;
   /// The bell's own thread sleeps until it rings.
-  void wait() noexcept;
+  [[gnu::hot]] void wait() noexcept;
   /// False if it did not ring within the limit.
   bool wait_for(std::chrono::nanoseconds limit) noexcept;
 
  private:
   /// Whether it rang.
-  bool sleep_until(std::int64_t until_ns) noexcept;
+  [[gnu::hot]] bool sleep_until(std::int64_t until_ns) noexcept;
 
   std::atomic<std::uint32_t> state_{0};
 };

@@ -50,14 +50,14 @@ class Lanes {
   std::size_t size() const noexcept { return lanes_.size(); }
 
   /// From the lane's own thread: `job` runs next here.
-  void push_next(Lane& lane, caf::resumable* job);
+  [[gnu::hot]] void push_next(Lane& lane, caf::resumable* job);
   /// From any thread: `job` queues behind what is there.
-  void push(Lane& lane, caf::resumable* job);
+  [[gnu::hot]] void push(Lane& lane, caf::resumable* job);
   /// From the lane's own thread: `job` has had its turn and wants another. It gives way to the others of this lane; when there
   /// are none, it stays here.
-  void push_again(Lane& lane, caf::resumable* job);
+  [[gnu::hot]] void push_again(Lane& lane, caf::resumable* job);
   /// From a thread without a lane.
-  void push_anywhere(caf::resumable* job);
+  [[gnu::hot]] void push_anywhere(caf::resumable* job);
   /// What the lane's own thread does next; sleeps until there is something. Null when `retire` says so.
   template <class Retire>
   caf::resumable* pop(Lane& lane, Retire&& retire);
@@ -81,26 +81,26 @@ class Lanes {
   static constexpr unsigned turns_between_steals = 64;
   static constexpr auto slot_look = std::chrono::microseconds{250};  // longer than a turn whose requests are short
 
-  caf::resumable* pop_own(Lane& lane);
-  caf::resumable* pop_queue(Lane& lane);
-  caf::resumable* steal(Lane& lane);
-  caf::resumable* search(Lane& lane);
+  [[gnu::hot]] caf::resumable* pop_own(Lane& lane);
+  [[gnu::hot]] caf::resumable* pop_queue(Lane& lane);
+  [[gnu::hot]] caf::resumable* steal(Lane& lane);
+  [[gnu::hot]] caf::resumable* search(Lane& lane);
   std::span<Lane> used() noexcept { return {lanes_.data(), used_.load(std::memory_order_acquire)}; }
-  bool anything_queued() noexcept;
-  bool any_slot_taken() noexcept;
-  void pass_on();
-  void wake_one();
+  [[gnu::hot]] bool anything_queued() noexcept;
+  [[gnu::hot]] bool any_slot_taken() noexcept;
+  [[gnu::hot]] void pass_on();
+  [[gnu::hot]] void wake_one();
   void wake_watcher();
-  Lane* take_idle();
-  Lane* take_idle(std::lock_guard<std::mutex> const&);
-  void queue(Lane& lane, caf::resumable* job);
-  void set_idle_count() noexcept;
-  bool enter_idle(Lane& lane);
-  void leave_idle(Lane& lane);
+  [[gnu::hot]] Lane* take_idle();
+  [[gnu::hot]] Lane* take_idle(std::lock_guard<std::mutex> const&);
+  [[gnu::hot]] void queue(Lane& lane, caf::resumable* job);
+  [[gnu::hot]] void set_idle_count() noexcept;
+  [[gnu::hot]] bool enter_idle(Lane& lane);
+  [[gnu::hot]] void leave_idle(Lane& lane);
   bool begin_watch(Lane& lane);
   void end_watch(Lane& lane);
-  void sleep(Lane& lane);
-  caf::resumable* park(Lane& lane);
+  [[gnu::hot]] void sleep(Lane& lane);
+  [[gnu::hot]] caf::resumable* park(Lane& lane);
   caf::resumable* watch_slots(Lane& lane);
   caf::resumable* take_from_slots(std::vector<std::uint64_t> const& turns_seen);
 

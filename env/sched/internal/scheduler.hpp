@@ -27,7 +27,7 @@ class Scheduler {
   Scheduler(Scheduler const&) = delete;
   Scheduler& operator=(Scheduler const&) = delete;
 
-  void enqueue(detail::Cell& cell) noexcept;
+  [[gnu::hot]] void enqueue(detail::Cell& cell) noexcept;
   /// This thread is about to block; another takes over. Throws Overloaded at the limit.
   void block();
   /// What waits for this thread is for the others to do.
