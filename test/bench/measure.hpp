@@ -52,6 +52,13 @@ double ns_each(std::uint64_t first, Run&& run) {
   n = scaled < static_cast<double>(first) ? first : static_cast<std::uint64_t>(scaled);
   return time(n) / static_cast<double>(n);
 }
+/// The same for what is done as a whole, as often as it takes. Returns nanoseconds for each time.
+template <class Round>
+double ns_each_round(Round&& round) {
+  return ns_each(1, [&](std::uint64_t rounds) {
+    for (; rounds > 0; --rounds) round();
+  });
+}
 inline double per_second(double ns_each) { return 1e9 / ns_each; }
 
 template <std::size_t count>

@@ -90,11 +90,12 @@ void fork_join() {
   std::vector<caf::actor> parents;
   for (std::uint32_t i = 0; i < bench::fork_parents; ++i) parents.push_back(system().spawn<Parent>());
   constexpr std::uint64_t all = bench::fork_parents * bench::fork_children;
-  bench::report("fork-join", bench::ns_each(all, [&](std::uint64_t) {
-                  bench::left_alive = all;
-                  for (auto const& parent : parents) caf::anon_send(parent, go_atom::value);
-                  bench::done.acquire();
-                }));
+  auto const round = [&] {
+    bench::left_alive = all;
+    for (auto const& parent : parents) caf::anon_send(parent, go_atom::value);
+    bench::done.acquire();
+  };
+  bench::report("fork-join", bench::ns_each_round(round) / all);
 }
 
 void idle() {

@@ -31,12 +31,14 @@ run("ring") ->
 run("fork-join") ->
     All = ?FORK_PARENTS * ?FORK_CHILDREN,
     Ended = counters:new(1, []),
-    Ns = bench:ns_each(All, fun(_) ->
-        counters:put(Ended, 1, 0),
-        in_processes(?FORK_PARENTS, fun() -> fork_join(Ended) end),
-        wait_for_count(Ended, All)
+    Ns = bench:ns_each(1, fun(Rounds) ->
+        lists:foreach(fun(_) ->
+            counters:put(Ended, 1, 0),
+            in_processes(?FORK_PARENTS, fun() -> fork_join(Ended) end),
+            wait_for_count(Ended, All)
+        end, lists:seq(1, Rounds))
     end),
-    bench:report("fork-join", Ns);
+    bench:report("fork-join", Ns / All);
 run("idle-bytes") ->
     %% What holds their names has room for them from the start.
     Self = self(),

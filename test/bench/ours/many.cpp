@@ -68,13 +68,14 @@ namespace ours {
 void fork_join() {
   auto const parents = corps::create<Parent>(corps::per_env(bench::fork_parents)).get();
   constexpr std::uint64_t all = bench::fork_parents * bench::fork_children;
-  bench::report("fork-join", bench::ns_each(all, [&](std::uint64_t) {
-                  bench::left_alive = all;
-                  std::vector<corps::Future<std::uint64_t>> runs;
-                  for (auto const parent : parents) runs.push_back(parent.within(whole_run).call<&Parent::run>());
-                  for (auto& run : runs) bench::expect(run.get() == bench::fork_children, "answers are missing");
-                  bench::done.acquire();
-                }));
+  auto const round = [&] {
+    bench::left_alive = all;
+    std::vector<corps::Future<std::uint64_t>> runs;
+    for (auto const parent : parents) runs.push_back(parent.within(whole_run).call<&Parent::run>());
+    for (auto& run : runs) bench::expect(run.get() == bench::fork_children, "answers are missing");
+    bench::done.acquire();
+  };
+  bench::report("fork-join", bench::ns_each_round(round) / all);
 }
 
 void idle() {
