@@ -28,6 +28,12 @@ void Lanes::queue(Lane& lane, caf::resumable* job) {
   lane.queued.store(lane.queue.size(), std::memory_order_seq_cst);
 }
 
+void Lanes::queue(Lane& lane, std::span<caf::resumable* const> jobs) {
+  std::lock_guard const lock{lane.mutex};
+  for (auto* const job : jobs) lane.queue.push_back(job);
+  lane.queued.store(lane.queue.size(), std::memory_order_seq_cst);
+}
+
 /// Where there is a choice, the thread that is woken finds the job in its own queue.
 void Lanes::push_anywhere(caf::resumable* job) {
   if (idle_.load(std::memory_order_seq_cst) != 0 && !searching_.load(std::memory_order_seq_cst)) {
@@ -61,12 +67,41 @@ caf::resumable* Lanes::pop_own(Lane& lane) {
   return lane.next.exchange(nullptr, std::memory_order_acq_rel);
 }
 
-caf::resumable* Lanes::steal(Lane& lane) {
+template <class Take>
+caf::resumable* Lanes::take_from_others(Lane const& lane, Take&& take) {
   auto const lanes = used();
   auto const own = static_cast<std::size_t>(&lane - lanes_.data());
   for (std::size_t step = 1; step <= lanes.size(); ++step)
-    if (auto* const job = pop_queue(lanes[(own + step) % lanes.size()])) return job;
+    if (auto* const job = take(lanes[(own + step) % lanes.size()])) return job;
   return nullptr;
+}
+
+caf::resumable* Lanes::steal_one(Lane& lane) {
+  return take_from_others(lane, [this](Lane& from) { return pop_queue(from); });
+}
+
+caf::resumable* Lanes::steal(Lane& lane) {
+  return take_from_others(lane, [&](Lane& from) { return &from == &lane ? pop_queue(lane) : steal_half(lane, from); });
+}
+
+/// The older half of what waits in a lane of another thread moves here, and the first of it runs: where turns are short, a visit
+/// for each would cost more than the turn. Who looked for them while they were in no queue is woken in pass_on.
+caf::resumable* Lanes::steal_half(Lane& lane, Lane& from) {
+  if (from.queued.load(std::memory_order_seq_cst) == 0) return nullptr;
+  std::array<caf::resumable*, stolen_max> stolen;
+  std::size_t count = 0;
+  {
+    std::lock_guard const lock{from.mutex};
+    auto const half = std::min((from.queue.size() + 1) / 2, stolen_max);
+    for (; count < half; ++count) {
+      stolen[count] = from.queue.front();
+      from.queue.pop_front();
+    }
+    from.queued.store(from.queue.size(), std::memory_order_seq_cst);
+  }
+  if (count == 0) return nullptr;
+  if (count > 1) queue(lane, {&stolen[1], count - 1});
+  return stolen.front();
 }
 
 /// Who pushes while one searches wakes nobody. So who has searched, with or without success, looks once more after it has said

@@ -209,6 +209,7 @@ TEST_CASE("what a stuck thread has in its slot and its queue is taken by others"
   explore_program({.outside = {"e"}, .slot = "e"});
   explore_program({.outside = {"l"}, .threads = 2, .queue = "l"});
   explore_program({.threads = 2, .slot = "l", .queue = "l"});
+  explore_program({.threads = 2, .queue = "lee"});  // who steals takes two, and is not there for the second
   explore_program({.outside = {"l"}, .threads = 2, .slot = "l"});
   if (!in_full()) return;
   explore_program({.outside = {"e"}, .threads = 2, .slot = "l", .queue = "e"}, 0);

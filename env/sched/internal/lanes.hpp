@@ -79,11 +79,16 @@ class Lanes {
  private:
   static constexpr unsigned streak_max = 64;
   static constexpr unsigned turns_between_steals = 64;
+  static constexpr std::size_t stolen_max = 64;                      // at once
   static constexpr auto slot_look = std::chrono::microseconds{250};  // longer than a turn whose requests are short
 
   [[gnu::hot]] caf::resumable* pop_own(Lane& lane);
   [[gnu::hot]] caf::resumable* pop_queue(Lane& lane);
+  template <class Take>
+  caf::resumable* take_from_others(Lane const& lane, Take&& take);
+  [[gnu::hot]] caf::resumable* steal_one(Lane& lane);
   [[gnu::hot]] caf::resumable* steal(Lane& lane);
+  caf::resumable* steal_half(Lane& lane, Lane& from);
   [[gnu::hot]] caf::resumable* search(Lane& lane);
   std::span<Lane> used() noexcept { return {lanes_.data(), used_.load(std::memory_order_acquire)}; }
   [[gnu::hot]] bool anything_queued() noexcept;
@@ -94,6 +99,7 @@ class Lanes {
   [[gnu::hot]] Lane* take_idle();
   [[gnu::hot]] Lane* take_idle(std::lock_guard<std::mutex> const&);
   [[gnu::hot]] void queue(Lane& lane, caf::resumable* job);
+  void queue(Lane& lane, std::span<caf::resumable* const> jobs);
   [[gnu::hot]] void set_idle_count() noexcept;
   [[gnu::hot]] bool enter_idle(Lane& lane);
   [[gnu::hot]] void leave_idle(Lane& lane);
@@ -121,7 +127,7 @@ template <class Retire>
 caf::resumable* Lanes::pop(Lane& lane, Retire&& retire) {
   auto const turn = lane.turns.fetch_add(1, std::memory_order_relaxed);
   if (turn % turns_between_steals == 0)  // work that waits behind a thread that is stuck must not wait until another is idle
-    if (auto* job = steal(lane)) return job;
+    if (auto* job = steal_one(lane)) return job;
   if (auto* job = pop_own(lane)) return job;
   for (;;) {
     if (retire()) {
