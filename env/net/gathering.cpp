@@ -8,8 +8,7 @@ void Gathering::add(std::shared_ptr<Carrier> carrier) {
   if (!entries_) entries_.emplace();
   for (auto& entry : *entries_) {
     if (entry.carrier == carrier) {
-      if (++entry.frames <= 2) carrier->flush_in_time();
-      if (entry.frames < frames_max) return;
+      if (++entry.frames < frames_max) return carrier->flush_in_time();
       entry.frames = 0;
       return carrier->flush();
     }

@@ -200,8 +200,10 @@ void Stream::flush_in_time() {
   reactor_.post([self = shared_from_this()] { self->look_later(); });
 }
 
+// For each frame, whatever was sent before it. Where a flush is owed already, the one that takes it over flushes after that, this
+// frame as well.
 bool Stream::flush_in_time_again() {
-  owes_flush_.store(true, std::memory_order_seq_cst);
+  if (!owes_flush_.load(std::memory_order_seq_cst)) owes_flush_.store(true, std::memory_order_seq_cst);
   return looks_.load(std::memory_order_seq_cst);
 }
 

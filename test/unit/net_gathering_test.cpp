@@ -128,5 +128,19 @@ TEST_CASE("gathering: what a turn does not send leaves by itself, over sockets a
   }
 }
 
+TEST_CASE("gathering: each frame of a turn that goes on and on leaves meanwhile") {
+  Node server{identity_of(0)};
+  Node client{identity_of(1)};
+  client.network.dial(server.self(), {server.listen()});
+  auto const to_server = client.opened();
+  REQUIRE(to_server);
+  Gathering const turn;
+  for (std::size_t i = 0; i < 70; ++i) {
+    to_server->send(FrameKind::request, view("a step of it"), {}, Flush::later);
+    to_server->gather();
+    REQUIRE(server.wait([&] { return server.frames.size() == i + 1; }));
+  }
+}
+
 }  // namespace
 }  // namespace corps::net

@@ -23,6 +23,7 @@
 
 #include "env/net/internal/endpoint.hpp"
 #include "env/net/internal/frame_queue.hpp"
+#include "env/net/internal/gathering.hpp"
 #include "env/net/internal/handshake.hpp"
 #include "env/net/internal/network.hpp"
 #include "test/unit/net_frame_kit.hpp"
@@ -76,6 +77,7 @@ class Connection final : public Outbox {
   bool is_open() const { return carrier_->is_open(); }
   void flush() { carrier_->flush(); }
   void flush_in_time() { carrier_->flush_in_time(); }
+  void gather() { Gathering::flush(carrier_); }
   std::size_t queued_bytes() const {
     std::lock_guard const lock(mutex_);
     return queue_.unsent_bytes();
