@@ -185,6 +185,11 @@ TlsChannel::TlsChannel(std::shared_ptr<TlsContext const> context, TlsRole role)
 
 TlsChannel::~TlsChannel() = default;
 
+void TlsChannel::feed(std::span<std::byte const> received) noexcept {
+  std::lock_guard const lock{mutex_};
+  input_ = received;
+}
+
 std::size_t TlsChannel::read(std::span<std::byte> to) noexcept {
   std::lock_guard const lock{mutex_};
   if (!failure_.empty() || ended_) return 0;
@@ -201,6 +206,7 @@ std::size_t TlsChannel::read(std::span<std::byte> to) noexcept {
   }
   if (result == 1) return got;
   note(result);
+  input_ = {};  // used up, or nothing of it is looked at any more
   return 0;
 }
 

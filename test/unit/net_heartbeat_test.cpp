@@ -40,7 +40,14 @@ TEST_CASE("heartbeats: time in which this process did not run is not the peer's 
   Pulse pulse({.interval = 500ms, .silence_limit = 1400ms, .to_all = false}, 0);
   CHECK_FALSE(pulse.beat(10'000 * ms));
   CHECK_FALSE(pulse.beat(20'000 * ms));
-  CHECK(pulse.beat(20'500 * ms) == 20'500ms);
+  CHECK_FALSE(pulse.beat(20'500 * ms));
+  CHECK(pulse.beat(21'000 * ms) == 11s);
+}
+
+TEST_CASE("heartbeats: a connection that is made just before a beat has its whole time") {
+  Pulse pulse({.interval = 500ms, .silence_limit = 500ms, .to_all = false}, 499 * ms);
+  CHECK_FALSE(pulse.beat(500 * ms));
+  CHECK(pulse.beat(1'000 * ms) == 500ms);
 }
 
 TEST_CASE("heartbeats: a peer that says nothing is cut, one of this host is not looked at") {

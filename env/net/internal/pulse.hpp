@@ -40,7 +40,7 @@ class Pulse {
   std::int64_t beats_max_;
   std::int64_t silent_ = 0;  // beats in a row
   std::uint64_t heard_ns_;   // the last beat at which something had come
-  bool heard_ = false;
+  bool heard_ = true;        // of the connection that has just been made: its first interval may be a short one
 };
 
 }  // namespace corps::net

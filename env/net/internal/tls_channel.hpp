@@ -32,7 +32,7 @@ class TlsChannel {
   // The reader.
 
   /// What the socket gave. It is looked at until read() returns 0, and must stay until then.
-  void feed(std::span<std::byte const> received) noexcept { input_ = received; }
+  void feed(std::span<std::byte const> received) noexcept;
   /// What the peer said next. 0: all that was fed is used up, or nothing follows: has_ended(), failure(). Goes on with the
   /// handshake, for which there may be something to write.
   std::size_t read(std::span<std::byte> to) noexcept;
@@ -71,7 +71,6 @@ class TlsChannel {
   TlsRole const role_;
 
   // The reader's.
-  std::span<std::byte const> input_;
   bool open_ = false;
   bool ended_ = false;
 
@@ -81,9 +80,10 @@ class TlsChannel {
 
   mutable std::mutex mutex_;  // of what follows: OpenSSL's connections are for one thread at a time
   std::unique_ptr<ssl_st, Free> connection_;
-  detail::ByteBuffer output_;  // records that are not in `sending_` yet
-  std::uint64_t records_ = 0;  // written with the key in use
-  std::string refused_;        // what is wrong with the certificate of the peer
+  std::span<std::byte const> input_;  // which the writer takes from too, where the peer has begun a message of TLS itself
+  detail::ByteBuffer output_;         // records that are not in `sending_` yet
+  std::uint64_t records_ = 0;         // written with the key in use
+  std::string refused_;               // what is wrong with the certificate of the peer
   std::string failure_;
 };
 
