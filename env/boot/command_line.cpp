@@ -139,13 +139,15 @@ std::string take_positionals(CLI::App const& app, std::vector<std::string>& posi
 }
 
 /// PID is a number of a process, and nothing else.
-CommandLine dump_line(std::string_view name, std::string_view usage, std::vector<std::string> const& words, CommandLine line) {
-  if (words.size() != 1) return complaint(name, "dump needs one PID, the number of a process", usage);
+CommandLine process_line(Action action, std::string_view usage, std::vector<std::string> const& words, CommandLine line) {
+  constexpr std::string_view name = "corps";
+  auto const* const command = action == Action::links ? "links" : "dump";
+  if (words.size() != 1) return complaint(name, fmt::format("{} needs one PID, the number of a process", command), usage);
   auto const& word = words.front();
   auto const [end, error] = std::from_chars(word.data(), word.data() + word.size(), line.process);
   if (error != std::errc{} || end != word.data() + word.size() || line.process <= 0)
     return complaint(name, fmt::format("{} is no PID, the number of a process", in_quotes(word)), usage);
-  line.action = Action::dump;
+  line.action = action;
   return line;
 }
 
@@ -192,8 +194,10 @@ CommandLine parse_command(int argc, char const* const* argv) {
   constexpr std::string_view boot_usage = "corps boot FILE... [OPTIONS] [-- ARGUMENT...]\n";
   constexpr std::string_view config_usage = "corps config [FILE...] [OPTIONS]\n";
   constexpr std::string_view dump_usage = "corps dump PID [--json]\n";
+  constexpr std::string_view links_usage = "corps links PID [--json]\n";
   constexpr std::string_view version_usage = "corps version\n";
-  auto const usage = fmt::format("{0}{4}{1}{4}{2}{4}{3}", boot_usage, config_usage, dump_usage, version_usage, "       ");
+  auto const usage =
+      fmt::format("{0}{5}{1}{5}{2}{5}{3}{5}{4}", boot_usage, config_usage, dump_usage, links_usage, version_usage, "       ");
 
   CLI::App app{"Boots Corps applications, shows their configuration, and what they do.", std::string{name}};
   app.set_help_flag();
@@ -205,30 +209,36 @@ CommandLine parse_command(int argc, char const* const* argv) {
   auto* boot = app.add_subcommand("boot", "Boot the application that the config FILEs describe; ARGUMENTs are for it");
   auto* print = app.add_subcommand("config", "Print every key with value, source, default, range, unit and meaning");
   auto* dump = app.add_subcommand("dump", "Print what the Workers of one process (one Env) of a Corps do and wait for");
+  auto* links = app.add_subcommand("links", "Print the links of one process (one Env) of a Corps to the other Envs");
   auto* tell_version = app.add_subcommand("version", "Print the version of Corps");
   for (auto* command : {boot, print}) {
     config.add_values_to(*command);
     command->allow_extras();
   }
   print->add_flag("--json", line.json, "Print JSON");
-  dump->add_flag("--json", line.json, "Print JSON");
-  dump->allow_extras();
-  for (auto* command : {boot, print, dump, tell_version}) {
+  for (auto* command : {dump, links}) {
+    command->add_flag("--json", line.json, "Print JSON");
+    command->allow_extras();
+  }
+  for (auto* command : {boot, print, dump, links, tell_version}) {
     command->set_help_flag();
     command->add_flag("-h,--help", help, "Print this text, then exit");
   }
   auto wrong = parse(app, words.options);
-  if (wrong.empty()) wrong = take_positionals(boot->parsed() ? *boot : dump->parsed() ? *dump : *print, config.files);
+  if (wrong.empty())
+    wrong = take_positionals(app.get_subcommands().empty() ? *print : *app.get_subcommands().front(), config.files);
   if (!wrong.empty()) return complaint(name, wrong, usage);
   if (help) {
     if (boot->parsed()) return answer(fmt::format("{}\n{}", help_of(*boot, boot_usage), layers_help));
     if (print->parsed()) return answer(fmt::format("{}\n{}", help_of(*print, config_usage), layers_help));
     if (dump->parsed()) return answer(help_of(*dump, dump_usage));
+    if (links->parsed()) return answer(help_of(*links, links_usage));
     if (tell_version->parsed()) return answer(help_of(*tell_version, version_usage));
     return answer(help_of(app, usage) + "\nRun 'corps COMMAND --help' for the options of a command.\n");
   }
   if (tell_version->parsed()) return answer(fmt::format("corps {}\n", version));
-  if (dump->parsed()) return dump_line(name, dump_usage, config.files, std::move(line));
+  if (dump->parsed()) return process_line(Action::dump, dump_usage, config.files, std::move(line));
+  if (links->parsed()) return process_line(Action::links, links_usage, config.files, std::move(line));
   if (!boot->parsed() && !print->parsed()) return complaint(name, "a command is missing", usage);
   if (boot->parsed() && config.files.empty()) return complaint(name, "boot needs a config FILE", usage);
   if (print->parsed() && !words.rest.empty()) return complaint(name, "config takes no arguments behind --", usage);

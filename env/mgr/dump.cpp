@@ -171,13 +171,16 @@ std::string worker_json(Dump const& dump, Index const& index, WorkerSeen const& 
 
 }  // namespace
 
+std::string time_text() {
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(std::chrono::system_clock::to_time_t(host::Clock::system().wall())));
+}
+
 Dump take_dump(std::string name) {
   Dump dump;
   dump.name = std::move(name);
   dump.env = detail::env_facts.env;
   dump.process = ::getpid();
-  dump.time =
-      fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(std::chrono::system_clock::to_time_t(host::Clock::system().wall())));
+  dump.time = time_text();
   dump.census = mail::take_census(dump_wait_ns);
   dump.lost_errors = mail::lost_errors();
   dump.dead_letters = mail::dead_letters();

@@ -9,23 +9,25 @@
 #include "env/host/internal/cores.hpp"
 #include "env/host/internal/log.hpp"
 #include "env/mgr/internal/dump.hpp"
+#include "env/mgr/internal/env_process.hpp"
+#include "env/mgr/internal/links_report.hpp"
 #include "env/net/internal/dump_socket.hpp"
 
 namespace corps::mgr {
 
 void DumpService::start(net::Network& network) {
   try {
-    listening_ = net::listen_for_dumps();
+    listening_ = net::listen_for_questions();
     network.watch_readable(listening_.get(), [this] { return accept(); });
   } catch (std::exception const& error) {
-    host::log(host::Level::warn, fmt::format("`corps dump` will not reach this process: {}", error.what()));
+    host::log(host::Level::warn, fmt::format("`corps dump` and `corps links` will not reach this process: {}", error.what()));
   }
 }
 
 void DumpService::print() { add({}); }
 
 bool DumpService::accept() {
-  while (auto asks = net::accept_dump(listening_.get())) add(std::move(asks));
+  while (auto asks = net::accept_question(listening_.get())) add(std::move(asks));
   return true;
 }
 
@@ -62,11 +64,15 @@ void DumpService::run() noexcept {
 }
 
 void DumpService::serve(host::UniqueFd asks) {
-  if (!asks) return host::log_text(as_text(take_dump(name_)));
-  auto const json = net::read_json_wanted(asks.get());
-  if (!json) return;
-  auto const dump = take_dump(name_);
-  net::answer_dump(asks.get(), *json ? as_json(dump) : as_text(dump));
+  auto const take = [this] { return take_dump(env_.settings().corps.tag); };
+  if (!asks) return host::log_text(as_text(take()));
+  auto const question = net::read_question(asks.get());
+  if (!question) return;
+  auto const answer = [&](auto const& seen) { net::answer_question(asks.get(), question->json ? as_json(seen) : as_text(seen)); };
+  switch (question->subject) {
+    case net::Question::Subject::dump: return answer(take());
+    case net::Question::Subject::links: return answer(take_links_report(env_));
+  }
 }
 
 void DumpService::stop() noexcept {

@@ -91,7 +91,7 @@ EnvProcess::EnvProcess(startup::Settings const& settings, Config config, net::Id
       links_(identity.self.env, *this, link_limits(settings.limits)),
       network_(identity, net_settings(settings.limits, settings.net), links_,
                [](std::string_view line) { host::log(host::Level::warn, line); }),
-      dumps_(settings.corps.tag) {
+      dumps_(*this) {
   EnvProcess* none = nullptr;
   if (!active.compare_exchange_strong(none, this, std::memory_order_acq_rel))
     throw Refused{"a Corps runs in this process already, and there may be one at a time: stop that one first"};

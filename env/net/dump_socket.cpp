@@ -7,6 +7,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -22,10 +23,10 @@ using std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr std::size_t question_bytes_max = 16;
-constexpr std::size_t dump_bytes_max = std::size_t{64} << 20;
+constexpr std::size_t answer_bytes_max = std::size_t{64} << 20;
 constexpr auto question_limit = 1s;
 constexpr auto answer_limit = 2s;
-constexpr auto dump_limit = 10s;
+constexpr auto whole_limit = 10s;
 constexpr std::string_view granted = "ok\n";
 constexpr std::string_view refused = "refused: ";
 
@@ -77,26 +78,43 @@ bool receive(int fd, std::string& bytes, std::size_t bytes_max, bool one_line, s
   }
 }
 
-[[noreturn]] void no_dump(std::string_view why) { throw Refused{fmt::format("there is no dump: {}", why)}; }
+/// As it goes over the socket.
+struct Words {
+  std::string_view text;
+  Question question;
+};
+constexpr std::array all_words{
+    Words{"text\n", {Question::Subject::dump, false}},
+    Words{"json\n", {Question::Subject::dump, true}},
+    Words{"links text\n", {Question::Subject::links, false}},
+    Words{"links json\n", {Question::Subject::links, true}},
+};
 
-host::UniqueFd connect_to_process(pid_t process) {
-  if (::kill(process, 0) != 0 && errno == ESRCH) no_dump(fmt::format("there is no process {}", process));
+[[noreturn]] void no_answer(Question question, std::string_view why) {
+  auto const* const what = question.subject == Question::Subject::links ? "no links can be shown" : "there is no dump";
+  throw Refused{fmt::format("{}: {}", what, why)};
+}
+
+host::UniqueFd connect_to_process(pid_t process, Question question) {
+  if (::kill(process, 0) != 0 && errno == ESRCH) no_answer(question, fmt::format("there is no process {}", process));
   auto connecting = connect_to(endpoint(process));
   auto* const connected = std::get_if<Connecting>(&connecting);
   if (connected == nullptr)
-    no_dump(fmt::format("process {} is no Corps, or one that is just starting or ending; `ps` shows the Envs of one as TAG",
-                        process));
+    no_answer(question,
+              fmt::format("process {} is no Corps, or one that is just starting or ending; `ps` shows the Envs of one as TAG",
+                          process));
   auto const peer = peer_of(connected->fd.get());
   if (!peer || peer->pid != process)
-    no_dump(fmt::format("the name of process {} is held by another process; it may live in another namespace", process));
+    no_answer(question,
+              fmt::format("the name of process {} is held by another process; it may live in another namespace", process));
   return std::move(connected->fd);
 }
 
 }  // namespace
 
-host::UniqueFd listen_for_dumps() { return listen_on(endpoint(::getpid())); }
+host::UniqueFd listen_for_questions() { return listen_on(endpoint(::getpid())); }
 
-host::UniqueFd accept_dump(int listening_fd) {
+host::UniqueFd accept_question(int listening_fd) {
   host::UniqueFd fd{::accept4(listening_fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
   if (!fd) return {};
   auto const peer = peer_of(fd.get());
@@ -106,29 +124,31 @@ host::UniqueFd accept_dump(int listening_fd) {
   return {};
 }
 
-std::optional<bool> read_json_wanted(int fd) {
-  std::string question;
-  if (!receive(fd, question, question_bytes_max, true, steady_clock::now() + question_limit)) return std::nullopt;
-  if (question == "json\n") return true;
-  if (question == "text\n") return false;
-  return std::nullopt;
+std::optional<Question> read_question(int fd) {
+  std::string text;
+  if (!receive(fd, text, question_bytes_max, true, steady_clock::now() + question_limit)) return std::nullopt;
+  auto const* const found = std::ranges::find(all_words, text, &Words::text);
+  if (found == all_words.end()) return std::nullopt;
+  return found->question;
 }
 
-void answer_dump(int fd, std::string_view dump) {
+void answer_question(int fd, std::string_view text) {
   auto const until = steady_clock::now() + answer_limit;
-  if (send_all(fd, granted, until)) (void)send_all(fd, dump, until);
+  if (send_all(fd, granted, until)) (void)send_all(fd, text, until);
 }
 
-std::string ask_for_dump(pid_t process, bool json) {
-  auto const until = steady_clock::now() + dump_limit;
-  auto const fd = connect_to_process(process);
+std::string ask_process(pid_t process, Question question) {
+  auto const until = steady_clock::now() + whole_limit;
+  auto const fd = connect_to_process(process, question);
   std::string answer;
-  bool const asked = send_all(fd.get(), json ? "json\n" : "text\n", until);
-  bool const whole = receive(fd.get(), answer, dump_bytes_max, false, until);
+  bool const asked = send_all(fd.get(), std::ranges::find(all_words, question, &Words::question)->text, until);
+  bool const whole = receive(fd.get(), answer, answer_bytes_max, false, until);
   if (answer.starts_with(refused))
-    no_dump(fmt::format("process {}: {}", process, answer.substr(refused.size(), answer.find('\n') - refused.size())));
+    no_answer(question,
+              fmt::format("process {}: {}", process, answer.substr(refused.size(), answer.find('\n') - refused.size())));
   if (!asked || !whole || !answer.starts_with(granted))
-    no_dump(fmt::format("process {} did not answer; if it is stopped, let it go on, else look at it with a debugger", process));
+    no_answer(question,
+              fmt::format("process {} did not answer; if it is stopped, let it go on, else look at it with a debugger", process));
   return answer.substr(granted.size());
 }
 

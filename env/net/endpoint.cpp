@@ -132,6 +132,13 @@ std::string inet_text(Address const& address) {
   return std::string(host.data()) + ":" + std::to_string(ntohs(address.v4.sin_port));
 }
 
+constexpr auto unix_name_at = offsetof(sockaddr_un, sun_path) + 1;
+
+Endpoint endpoint_at(Address const& address, bool tls) {
+  if (address.any.sa_family != AF_UNIX) return {std::string(tls ? tls_prefix : tcp_prefix) + inet_text(address)};
+  return {std::string(unix_prefix) + std::string(address.un.sun_path + 1, address.size - unix_name_at)};
+}
+
 /// An IPv6 address, or an IPv4 address as one.
 using HostBytes = std::array<std::uint8_t, 16>;
 
@@ -228,9 +235,19 @@ Endpoint endpoint_of(int listening_fd, bool tls) {
   Address address;
   address.size = sizeof(address.un);
   ::getsockname(listening_fd, &address.any, &address.size);
-  if (address.any.sa_family != AF_UNIX) return {std::string(tls ? tls_prefix : tcp_prefix) + inet_text(address)};
-  auto const name_size = address.size - (offsetof(sockaddr_un, sun_path) + 1);
-  return {std::string(unix_prefix) + std::string(address.un.sun_path + 1, name_size)};
+  return endpoint_at(address, tls);
+}
+
+Endpoint far_endpoint(int fd, bool tls) {
+  Address address;
+  address.size = sizeof(address.un);
+  if (::getpeername(fd, &address.any, &address.size) != 0) return {};
+  return address.any.sa_family == AF_UNIX && address.size <= unix_name_at ? endpoint_of(fd) : endpoint_at(address, tls);
+}
+
+int process_at(int fd) {
+  auto const peer = is_unix(fd) ? credentials(fd) : std::nullopt;
+  return peer ? peer->pid : 0;
 }
 
 std::variant<Connecting, ConnectError> connect_to(Endpoint const& endpoint) {

@@ -132,7 +132,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     }
     carrier = carrier_;
     to_be_made = state_ == State::idle;
-    if (to_be_made) state_ = State::wanted;
+    if (to_be_made) want();
   }
   if (carrier != nullptr) Gathering::flush(std::move(carrier));
   return to_be_made;

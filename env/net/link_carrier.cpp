@@ -34,6 +34,7 @@ Link::Link(EnvId self, EnvId env, LinkLimits limits, host::Random& random)
       env_(env),
       limits_(limits),
       random_(random),
+      since_ns_(detail::now_ns()),
       session_(fresh_id(), SessionSettings{.credit_bytes = limits.in_flight_bytes_max, .fragments = fragment_limits(limits)}),
       reassembly_(fragment_limits(limits)) {}
 
@@ -52,10 +53,16 @@ void Link::taken(Carrier& by, std::size_t bytes) noexcept {
 
 // --- making one --------------------------------------------------------------------------------------------------
 
+// With mutex_ held.
+void Link::want() {
+  state_ = State::wanted;
+  since_ns_ = detail::now_ns();
+}
+
 bool Link::wants_carrier() {
   std::lock_guard const lock{mutex_};
   if (state_ != State::idle || !gone_.empty()) return false;
-  state_ = State::wanted;
+  want();
   return true;
 }
 
@@ -100,6 +107,7 @@ bool Link::carrier_up(std::shared_ptr<Carrier> carrier, bool dialed) {
       return false;
     }
     carrier_ = carrier;
+    if (state_ == State::idle) since_ns_ = detail::now_ns();
     state_ = State::up;
     dialed_ = dialed;
     std::lock_guard const session_lock{session_mutex_};
@@ -130,7 +138,12 @@ Link::Taken Link::take(Carrier& carrier, Frame const& frame) {
     if (agreed) {
       failed_dials_ = 0;
       resuming_ = false;
-      if (result.step == Step::resumed) result.cut_for = std::chrono::nanoseconds{detail::now_ns() - cut_ns_};
+      since_ns_ = detail::now_ns();
+      if (result.step == Step::resumed) {
+        result.cut_for = std::chrono::nanoseconds{since_ns_ - cut_ns_};
+        restored_ns_ = since_ns_;
+        ++restored_;
+      }
       tells_.clear();
       if (result.step == Step::replaced) lose_offered(ended);
       if (result.step != Step::resumed) {
@@ -273,6 +286,7 @@ std::vector<Link::Ended> Link::end_session() {
   }
   taker_ = nullptr;
   state_ = State::idle;
+  since_ns_ = detail::now_ns();
   resuming_ = false;
   failed_dials_ = 0;
   back_off_.reset();

@@ -96,12 +96,15 @@ std::size_t Session::offer(std::span<Piece> pieces) noexcept {
 }
 
 void Session::taken(std::size_t bytes) noexcept {
+  sent_.bytes += bytes;
+  auto const sent_before = frames_.sent();
   auto const rest = std::min(bytes, std::exchange(offered_rest_, 0));
   frames_.taken(rest);
   bytes -= rest;
   auto const own = std::min(bytes, std::exchange(offered_own_, 0));
   own_.taken(own);
   frames_.taken(bytes - own);
+  sent_.frames += own_.sent() + frames_.sent() - sent_before;
   give_back();
   own_.release_sent();
   release_acked();
@@ -125,6 +128,8 @@ void Session::release_acked() noexcept {
 
 Session::Step Session::take(Frame const& frame) {
   if (state_ == State::down) return Step::nothing;
+  ++came_.frames;
+  came_.bytes += header_bytes + frame.payload.size();
   switch (frame.kind) {
     case FrameKind::resume: return take_resume(frame.payload);
     case FrameKind::acknowledge: return take_acknowledgement(frame.payload);

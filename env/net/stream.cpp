@@ -228,6 +228,26 @@ bool Stream::is_open() const {
   return mode_ == Mode::open;
 }
 
+CarrierSeen Stream::seen() const {
+  Lock const lock(mutex_);
+  if (mode_ == Mode::closed) return {};
+  auto const* const kind = shm_ ? "shm" : tls_ ? "tls" : is_unix(fd_) ? "unix" : "tcp";
+  return {kind, far_endpoint(fd_, tls_ != nullptr).text, process_at(fd_), heard_ns_};
+}
+
+void Stream::watch(Pulse pulse) {
+  pulse_ = pulse;
+  Lock const lock(mutex_);
+  heard_ns_ = pulse_->heard_ns();
+}
+
+std::optional<std::chrono::nanoseconds> Stream::beat(std::uint64_t now_ns) {
+  auto const silence = pulse_->beat(now_ns);
+  Lock const lock(mutex_);
+  heard_ns_ = pulse_->heard_ns();
+  return silence;
+}
+
 std::size_t Stream::next_pieces(std::span<Piece> pieces) {
   if (mode_ != Mode::open && mode_ != Mode::closing) return 0;
   if (!outbox_is_done_ && outbox_ != nullptr) {

@@ -1,4 +1,4 @@
-"""Seeing inside: what a running Env says it does, and what a process that crashes leaves on stderr."""
+"""Seeing inside: what a running Env says it does, its links, and what a process that crashes leaves on stderr."""
 
 import json
 import os
@@ -59,6 +59,68 @@ class DumpTest(corps_kit.CorpsCase):
             code, text, complaint = self.dump(*words)
             self.assertEqual((code, text), (2, ""), words)
             self.assertIn("Usage: corps dump PID [--json]", complaint)
+
+
+class LinksTest(corps_kit.CorpsCase):
+    def links(self, pid):
+        """The links of an Env, by the other Env of each."""
+        code, text, complaint = self.run_program([CORPS, "links", pid, "--json"])
+        self.assertEqual((code, complaint), (0, ""))
+        return {link["env"]: link for link in json.loads(text)}
+
+    def await_state(self, state, of, at):
+        kit.eventually(lambda: self.links(at)[of]["state"] == state, 10 * kit.SLOWER)
+
+    def test_each_link_is_shown_with_its_carrier(self):
+        for carrier in ("shm", "unix", "tcp", "tls"):
+            with self.subTest(carrier):
+                running, pids = self.boot_ready("serve", envs=3, settings=self.carrier_settings(carrier))
+                for env, others in ((0, {1, 2}), (1, {0})):
+                    links = self.links(pids[env])
+                    self.assertLessEqual(others, set(links))
+                    for other in others:
+                        link = links[other]
+                        on_unix = carrier in ("shm", "unix")
+                        self.assertEqual([link[key] for key in ("epoch", "host", "state", "carrier", "restored", "restored_seconds_ago", "how_ended")], [1, None, "connected", carrier, 0, None, None])
+                        self.assertRegex(link["endpoint"], r"^unix:@corps-[0-9a-f]{32}-0-1$" if on_unix else rf"^{carrier}:127\.0\.0\.1:\d+$")
+                        self.assertEqual(link["process"], pids[other] if on_unix else None)
+                        for direction in ("sent", "received"):
+                            seen = link[direction]
+                            self.assertGreater(seen["frames"], 2)
+                            self.assertGreater(seen["bytes"], 8 * seen["frames"])
+                            self.assertEqual(seen["credit_bytes"], 64 << 20)
+                code, text, complaint = self.run_program([CORPS, "links", pids[0]])
+                self.assertEqual((code, complaint), (0, ""))
+                self.assertRegex(text, rf"^links of env 0 of \S+ \(process {pids[0]}\), .*\nenv  epoch  host  state .*\n1 .*\n2 .*\n$")
+                running.kill()
+
+    def test_a_link_that_was_cut_shows_when_it_was_restored_and_an_env_how_it_ended(self):
+        settings = ["net.carrier=tcp", "net.heartbeat_to=all", "net.heartbeat=100ms", "limits.link_silence=600ms", "limits.link_resume=1min"]
+        running, pids = self.boot_ready("serve", envs=2, settings=settings)
+        self.assertLess(self.links(pids[0])[1]["heard_seconds_ago"], 5)
+        os.kill(pids[1], signal.SIGSTOP)
+        self.await_state("resuming", of=1, at=pids[0])
+        os.kill(pids[1], signal.SIGCONT)
+        self.await_state("connected", of=1, at=pids[0])
+        link = self.links(pids[0])[1]
+        self.assertGreaterEqual(link["restored"], 1)
+        self.assertLess(link["restored_seconds_ago"], 60)
+        self.assertAlmostEqual(link["restored_seconds_ago"], link["state_seconds"])
+        os.kill(pids[1], signal.SIGKILL)
+        self.await_state("ended", of=1, at=pids[0])
+        link = self.links(pids[0])[1]
+        self.assertIn(f"its process {pids[1]} was killed", link["how_ended"])
+        self.assertIsNone(link["carrier"])
+        running.kill()
+
+    def test_why_there_are_none(self):
+        code, text, complaint = self.run_program([CORPS, "links", os.getpid()])
+        self.assertEqual((code, text), (1, ""))
+        self.assertRegex(complaint, rf"^corps: no links can be shown: process {os.getpid()} is no Corps, ")
+        for words in ([], ["x"], ["1", "2"]):
+            code, text, complaint = self.run_program([CORPS, "links", *words])
+            self.assertEqual((code, text), (2, ""), words)
+            self.assertIn("Usage: corps links PID [--json]", complaint)
 
 
 class CrashTest(corps_kit.CorpsCase):

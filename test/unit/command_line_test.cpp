@@ -102,6 +102,16 @@ TEST_CASE("command line: of the tool") {
   CHECK(config.json);
   CHECK(config.config_files == Strings{"app.toml"});
   CHECK(config.options.size() == 1);
+  for (auto const& [word, action] :
+       {std::pair{"dump", CommandLine::Action::dump}, std::pair{"links", CommandLine::Action::links}}) {
+    auto const line = command({word, "4711", "--json"});
+    CHECK(line.action == action);
+    CHECK(line.process == 4711);
+    CHECK(line.json);
+    CHECK(complains(command({word}), std::string{word} + " needs one PID"));
+    CHECK(complains(command({word, "0"}), "'0' is no PID"));
+    CHECK(has(command({word, "--help"}).message, std::string{"Usage: corps "} + word + " PID [--json]"));
+  }
   CHECK(has(command({"version"}).message, "corps "));
   CHECK(command({"version"}).exit_code == 0);
   CHECK(has(command({"--help"}).message, "corps boot FILE... [OPTIONS] [-- ARGUMENT...]"));

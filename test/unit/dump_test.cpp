@@ -84,12 +84,12 @@ TEST_CASE("a dump says what each Worker runs and waits for, and the chains of th
 TEST_CASE("a dump comes over the socket of the process, as text and as JSON, while the Env goes on") {
   Running corps;
   Stuck stuck;
-  auto const json = corps::net::ask_for_dump(::getpid(), true);
+  auto const json = corps::net::ask_process(::getpid(), {.json = true});
   CAPTURE(json);
   CHECK(json.starts_with("{\"corps\":\""));
   CHECK(json.ends_with("]}\n"));
   CHECK(has(json, "\"runs\":\"runtime_kit::Holder::hold\""));
-  CHECK(has(corps::net::ask_for_dump(::getpid(), false), "oldest open calls:"));
+  CHECK(has(corps::net::ask_process(::getpid(), {}), "oldest open calls:"));
   auto const free = corps::create<Asker>(corps::here()).get();
   CHECK(free.call<&Asker::quick>().get() == 1);
 }
@@ -105,7 +105,7 @@ TEST_CASE("an idle Env says so at once") {
 
 std::string why_not(pid_t process) {
   try {
-    (void)corps::net::ask_for_dump(process, false);
+    (void)corps::net::ask_process(process, {});
   } catch (corps::Refused const& error) {
     return error.text();
   }

@@ -154,6 +154,30 @@ TEST_CASE("session: frames are kept until they are acknowledged, after some, alo
   CHECK(pair.a.session.peer_credit_bytes() == settings.credit_bytes);
 }
 
+TEST_CASE("session: what went over carriers is counted, also what goes twice or waits to be acknowledged") {
+  constexpr std::uint64_t resume = header_bytes + resume_bytes;
+  Pair pair;
+  pair.connect();
+  pair.a.send(0);
+  pair.deliver_all();
+  auto const sent = pair.a.session.sent();
+  CHECK(sent.frames == 2);
+  CHECK(sent.bytes == resume + header_bytes + 8);
+  auto const received = pair.b.session.received();
+  CHECK(received.frames == sent.frames);
+  CHECK(received.bytes == sent.bytes);
+  CHECK(pair.b.session.unacknowledged_bytes() == 8);
+  pair.a.send(1);
+  pair.cut();
+  pair.connect();
+  pair.deliver_all();
+  CHECK(pair.b.got == first(2));
+  CHECK(pair.a.session.sent().frames == 5);
+  CHECK(pair.a.session.sent().bytes == 2 * resume + 3 * (header_bytes + 8));
+  CHECK(pair.b.session.received().frames == 4);
+  CHECK(pair.b.session.unacknowledged_bytes() == 8);
+}
+
 TEST_CASE("session: after a cut the rest is sent, and only that") {
   Pair pair;
   pair.connect();

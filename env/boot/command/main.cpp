@@ -1,4 +1,5 @@
-// The command `corps`: boots an application from its config file, shows configurations, what a process does, and its version.
+// The command `corps`: boots an application from its config file, shows configurations, what a process does, its links, and its
+// version.
 
 #include <unistd.h>
 
@@ -43,14 +44,17 @@ int complain(std::string const& text, int exit_code) {
                            "; let corps.program name a program that is built for this machine");
 }
 
+int ask(CommandLine const& line, corps::net::Question::Subject subject) {
+  std::string const answer = corps::net::ask_process(line.process, {subject, line.json});
+  bool const written = std::fwrite(answer.data(), 1, answer.size(), stdout) == answer.size() && std::fflush(stdout) == 0;
+  return written ? 0 : exit_failure;
+}
+
 // The configuration is loaded here as the application will do it again, so that what is wrong with it shows before anything
 // starts.
 int run(CommandLine const& line) {
-  if (line.action == CommandLine::Action::dump) {
-    std::string const dump = corps::net::ask_for_dump(line.process, line.json);
-    bool const written = std::fwrite(dump.data(), 1, dump.size(), stdout) == dump.size() && std::fflush(stdout) == 0;
-    return written ? 0 : exit_failure;
-  }
+  if (line.action == CommandLine::Action::dump) return ask(line, corps::net::Question::Subject::dump);
+  if (line.action == CommandLine::Action::links) return ask(line, corps::net::Question::Subject::links);
   corps::startup::Loaded const loaded = corps::startup::load(line, corps::startup::environment_of(environ));
   if (line.action == CommandLine::Action::print_config) {
     return corps::startup::print_config(loaded, line.json);

@@ -15,6 +15,7 @@ struct CommandLine {
     run,           // run the application, or of the tool: boot it
     print_config,  // load, print_config(), exit
     dump,          // of the tool: print what a process does
+    links,         // of the tool: print its links
     say,           // say(): help, version, or a complaint; then exit with what it returns
   };
   struct Assignment {
@@ -27,8 +28,8 @@ struct CommandLine {
   std::vector<std::string> config_files;
   std::vector<Assignment> options;     // in the order in which they count
   std::vector<std::string> arguments;  // the application's own, in order
-  bool json = false;                   // of print_config and dump
-  int process = 0;                     // of dump
+  bool json = false;                   // of print_config, dump and links
+  int process = 0;                     // of dump and links
   std::string message;                 // of say
   int exit_code = 0;                   // of say
 };
@@ -36,7 +37,8 @@ struct CommandLine {
 /// The command line of an application's own executable. Never throws on bad input, never exits, prints nothing.
 CommandLine parse_application(int argc, char const* const* argv);
 
-/// The command line of the tool: `corps boot`, `corps config`, `corps dump`, `corps version`. As parse_application().
+/// The command line of the tool: `corps boot`, `corps config`, `corps dump`, `corps links`, `corps version`. As
+/// parse_application().
 CommandLine parse_command(int argc, char const* const* argv);
 
 /// Prints the message to stdout, or to stderr if it is a complaint, and returns the exit code.

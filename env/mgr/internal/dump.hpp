@@ -31,6 +31,9 @@ struct Dump {
   std::vector<sched::TurnSeen> turns;
 };
 
+/// The local time, for people.
+std::string time_text();
+
 /// Waits for the Workers' answers. Not in a Worker's turn, nor on the I/O thread.
 Dump take_dump(std::string name);
 

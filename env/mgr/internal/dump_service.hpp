@@ -2,7 +2,6 @@
 
 #include <deque>
 #include <mutex>
-#include <string>
 #include <thread>
 
 #include "env/host/internal/unique_fd.hpp"
@@ -10,11 +9,13 @@
 
 namespace corps::mgr {
 
-/// Gives dumps of this Env to whoever asks: `corps dump PID` over a socket, and SIGUSR1 into the log. It has a thread while there
-/// is something to do.
+class EnvProcess;
+
+/// Tells what this Env does to whoever asks: `corps dump PID` and `corps links PID` over a socket, and SIGUSR1 into the log. It
+/// has a thread while there is something to do.
 class DumpService {
  public:
-  explicit DumpService(std::string name) : name_(std::move(name)) {}
+  explicit DumpService(EnvProcess& env) noexcept : env_(env) {}
   ~DumpService() { stop(); }
   DumpService(DumpService const&) = delete;
   DumpService& operator=(DumpService const&) = delete;
@@ -34,7 +35,7 @@ class DumpService {
   void run() noexcept;
   void serve(host::UniqueFd asks);
 
-  std::string name_;
+  EnvProcess& env_;
   host::UniqueFd listening_;
   std::mutex mutex_;
   std::deque<host::UniqueFd> waiting_;  // an empty one: into the log

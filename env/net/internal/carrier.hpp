@@ -7,6 +7,7 @@
 #include <string>
 
 #include "env/net/internal/identity.hpp"
+#include "env/net/internal/link_seen.hpp"
 
 namespace corps::net {
 
@@ -61,6 +62,8 @@ class Carrier {
   virtual bool flush_in_time_again() { return false; }
   /// Takes from the outbox still.
   virtual bool is_open() const = 0;
+  /// What it is, where it leads; nothing of one that is closed.
+  virtual CarrierSeen seen() const { return {}; }
 
   /// Closes without sending what is left. Events::on_closed follows on the I/O thread with this reason and ending; called on the
   /// I/O thread, no frame is handed up after it. The first reason counts.

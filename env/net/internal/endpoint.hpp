@@ -43,6 +43,11 @@ host::UniqueFd listen_on(Endpoint const& endpoint);
 /// The endpoint a listening socket has got: port 0 has become a number.
 Endpoint endpoint_of(int listening_fd, bool tls = false);
 
+/// Where a connected socket leads. Of a Unix socket the name that was dialled, whichever end has it.
+Endpoint far_endpoint(int fd, bool tls);
+/// The process at the other end of a connected socket; 0 where the system does not say: over TCP.
+int process_at(int fd);
+
 struct Connecting {
   host::UniqueFd fd;
   bool done = false;  // else wait until it is writable

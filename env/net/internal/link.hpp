@@ -16,6 +16,7 @@
 #include "env/host/internal/random.hpp"
 #include "env/net/internal/back_off.hpp"
 #include "env/net/internal/carrier.hpp"
+#include "env/net/internal/link_seen.hpp"
 #include "env/net/internal/session.hpp"
 
 namespace corps::net {
@@ -37,6 +38,7 @@ class Link final : public detail::Origin, private Outbox {
   Link(EnvId self, EnvId env, LinkLimits limits, host::Random& random = host::Random::system());
 
   EnvId env() const noexcept { return env_; }
+  LinkSeen seen();
 
   /// Takes a request over. True: the caller must see to it that a carrier is made.
   bool send(std::unique_ptr<detail::Request> request) noexcept;
@@ -135,6 +137,7 @@ class Link final : public detail::Origin, private Outbox {
   };
 
   std::unique_ptr<detail::Request> take_open(std::uint64_t number);
+  void want();
   std::vector<Ended> end_session();
   void lose_offered(std::vector<Ended>& ended);
   void end(std::vector<Ended> requests, std::string const& why) const noexcept;
@@ -159,6 +162,9 @@ class Link final : public detail::Origin, private Outbox {
   BackOff back_off_;
   std::uint64_t cut_ = 0;
   std::int64_t cut_ns_ = 0;     // when that was
+  std::uint64_t restored_ = 0;  // times
+  std::int64_t restored_ns_ = 0;
+  std::int64_t since_ns_;       // it is idle, dialled for, or has a session
   std::uint64_t progress_ = 0;  // of the session, when its carrier came up
   std::string gone_;            // how the Env ended
   std::shared_ptr<Carrier> carrier_;

@@ -55,6 +55,8 @@ class Links final : public Events {
   void env_ended(EnvId env, std::string const& how);
   /// Makes the link to this Env, without having anything to send.
   void connect(EnvId env);
+  /// All that were ever wanted, by their Envs.
+  std::vector<LinkSeen> seen();
   /// Once the network has stopped: ends every call that is still away, and later ones at once.
   void stop();
 

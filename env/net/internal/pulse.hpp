@@ -22,6 +22,8 @@ class Pulse {
       : beats_max_((settings.silence_limit + settings.interval - std::chrono::nanoseconds{1}) / settings.interval),
         heard_ns_(now_ns) {}
 
+  /// The last beat at which something had come, or the beginning.
+  std::uint64_t heard_ns() const noexcept { return heard_ns_; }
   /// Something came of the peer, whatever it is.
   void hear() noexcept { heard_ = true; }
   /// An interval has passed. A time: the peer has been silent for that long, which is too long.

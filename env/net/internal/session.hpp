@@ -10,6 +10,7 @@
 #include "env/net/internal/fragments.hpp"
 #include "env/net/internal/frame.hpp"
 #include "env/net/internal/frame_queue.hpp"
+#include "env/net/internal/link_seen.hpp"
 
 namespace corps::net {
 
@@ -100,6 +101,12 @@ class Session {
   /// Counts up with whatever the peer gets or sends: the carrier is worth something.
   std::uint64_t progress() const noexcept { return received_ + acked_; }
 
+  /// What carriers have taken and brought since this was made, of all kinds and also what was sent again.
+  Traffic sent() const noexcept { return sent_; }
+  Traffic received() const noexcept { return came_; }
+  /// Payloads that were received and are not acknowledged.
+  std::size_t unacknowledged_bytes() const noexcept { return unacknowledged_bytes_; }
+
   /// Ends the session: nothing is kept, numbers begin anew, under another id.
   void clear(std::uint64_t id) noexcept;
 
@@ -143,6 +150,9 @@ class Session {
   std::uint64_t received_ = 0;
   std::uint64_t acknowledged_ = 0;
   std::size_t unacknowledged_bytes_ = 0;
+
+  Traffic sent_;
+  Traffic came_;
 };
 
 }  // namespace corps::net

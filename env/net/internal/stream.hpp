@@ -46,17 +46,18 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   void start(std::span<std::byte const> received);
 
   /// From now on beat() notices whether the peer is silent. On the I/O thread, as the next three.
-  void watch(Pulse pulse) noexcept { pulse_ = pulse; }
+  void watch(Pulse pulse);
   int fd() const noexcept { return fd_; }
   bool is_watched() const noexcept { return pulse_.has_value() && !finished_; }
   /// An interval has passed. A time: the peer has been silent for too long. Only of one that is watched.
-  std::optional<std::chrono::nanoseconds> beat(std::uint64_t now_ns) noexcept { return pulse_->beat(now_ns); }
+  std::optional<std::chrono::nanoseconds> beat(std::uint64_t now_ns);
 
   void attach(Outbox& outbox) override;
   void flush() override;
   void flush_in_time() override;
   bool flush_in_time_again() override;
   bool is_open() const override;
+  CarrierSeen seen() const override;
   void close(std::string reason, Ending ending) override;
   void flush_and_close(std::string reason) override;
 
@@ -109,6 +110,7 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   std::atomic<bool> looks_{false};       // the I/O thread looks now and then whether anybody has
 
   mutable std::mutex mutex_;
+  std::uint64_t heard_ns_ = 0;  // as the pulse knew at its last beat
   Mode mode_ = Mode::open;
   Outbox* outbox_ = nullptr;
   bool writing_ = false;                  // somebody is the writer
