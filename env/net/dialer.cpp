@@ -3,7 +3,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
+#include <span>
 #include <utility>
 #include <variant>
 
@@ -14,6 +16,8 @@ namespace {
 /// How long an attempt is alone before the next one begins beside it.
 constexpr std::chrono::milliseconds head_start{250};
 constexpr std::chrono::milliseconds backlog_full_pause{5};
+/// Of one name: whatever a name server says, a dial ends.
+constexpr std::size_t addresses_max = 16;
 
 long long in_ms(std::chrono::nanoseconds time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
 
@@ -54,7 +58,7 @@ void Dialer::start(std::vector<Endpoint> endpoints) {
     if (auto const why = unfit(endpoint, has_tls_); !why.empty()) {
       note(endpoint, why);
     } else if (!host_name(endpoint).empty()) {
-      look_up(endpoint);
+      look_up(std::move(endpoint));
     } else {
       waiting_.push_back(std::move(endpoint));
     }
@@ -70,20 +74,21 @@ void Dialer::go_on(std::string const& why) {
 
 // Names.
 
-void Dialer::look_up(Endpoint const& endpoint) {
-  names_.push_back({endpoint, resolver_.look_up(host_name(endpoint), [this, endpoint](Resolver::Answer const& answer) {
-                      on_addresses(endpoint, answer);
-                    })});
+void Dialer::look_up(Endpoint endpoint) {
+  auto const name = names_.insert(names_.end(), {std::move(endpoint), {}});
+  name->ticket =
+      resolver_.look_up(host_name(name->endpoint), [this, name](Resolver::Answer const& answer) { on_addresses(name, answer); });
 }
 
-void Dialer::on_addresses(Endpoint const& endpoint, Resolver::Answer const& answer) {
-  auto const name = std::ranges::find_if(names_, [&](Name const& each) { return each.endpoint == endpoint; });
+void Dialer::on_addresses(Names::iterator name, Resolver::Answer const& answer) {
+  auto const endpoint = std::move(name->endpoint);
   auto const ticket = std::move(name->ticket);  // this runs in it
   names_.erase(name);
   if (names_.empty()) names_limit_.cancel();
   if (!answer.error.empty()) note(endpoint, "no address of this host is known: " + answer.error);
   std::vector<Endpoint> all(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(waiting_.end()));
-  for (auto const& address : answer.addresses) all.push_back(with_address(endpoint, address));
+  auto const tried = std::span(answer.addresses).first(std::min(answer.addresses.size(), addresses_max));
+  for (auto const& address : tried) all.push_back(with_address(endpoint, address));
   all = in_order_to_try(std::move(all));
   waiting_.assign(std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()));
   if (!connected_ && !next_.running()) try_next();

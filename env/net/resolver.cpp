@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <deque>
+#include <list>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -51,28 +52,34 @@ struct Resolver::State {
     std::string host;
     std::weak_ptr<Done> done;
   };
+  struct Worker {
+    std::thread thread;
+    bool looking_up = false;
+  };
 
   Lookup lookup;
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Job> jobs;
   Reactor* reactor;  // null: the resolver is gone
-  bool looking_up = false;
-  std::thread thread;
+  std::list<Worker> workers;
+  std::size_t idle = 0;  // of them
 
-  void run() {
+  void run(Worker& self) {
     std::unique_lock lock(mutex);
     for (;;) {
+      ++idle;
       changed.wait(lock, [&] { return reactor == nullptr || !jobs.empty(); });
+      --idle;
       if (reactor == nullptr) return;
       auto job = std::move(jobs.front());
       jobs.pop_front();
       if (job.done.expired()) continue;
-      looking_up = true;
+      self.looking_up = true;
       lock.unlock();
       auto answer = lookup(job.host);
       lock.lock();
-      looking_up = false;
+      self.looking_up = false;
       if (reactor == nullptr) return;
       reactor->post([done = std::move(job.done), answer = std::move(answer)] {
         if (auto const wanted = done.lock()) (*wanted)(answer);
@@ -87,21 +94,30 @@ Resolver::Resolver(Reactor& reactor, Lookup lookup) : state_(std::make_shared<St
 }
 
 Resolver::~Resolver() {
-  std::unique_lock lock(state_->mutex);
-  state_->reactor = nullptr;
-  state_->changed.notify_all();
-  bool const looking_up = state_->looking_up;
-  lock.unlock();
-  if (looking_up) state_->thread.detach();
-  if (state_->thread.joinable()) state_->thread.join();
+  std::list<std::thread> waited_for;
+  {
+    std::lock_guard const lock(state_->mutex);
+    state_->reactor = nullptr;
+    state_->changed.notify_all();
+    for (auto& worker : state_->workers) {
+      if (worker.looking_up)
+        worker.thread.detach();
+      else
+        waited_for.push_back(std::move(worker.thread));
+    }
+  }
+  for (auto& thread : waited_for) thread.join();
 }
 
 Resolver::Ticket Resolver::look_up(std::string host, Done done) {
   auto ticket = std::make_shared<Done>(std::move(done));
   std::lock_guard const lock(state_->mutex);
   state_->jobs.push_back({std::move(host), ticket});
-  if (!state_->thread.joinable()) state_->thread = host::start_thread("corps names", [state = state_] { state->run(); });
-  state_->changed.notify_all();
+  if (state_->jobs.size() > state_->idle && state_->workers.size() < threads_max) {
+    auto& worker = state_->workers.emplace_back();
+    worker.thread = host::start_thread("corps names", [state = state_, &worker] { state->run(worker); });
+  }
+  state_->changed.notify_one();
   return ticket;
 }
 

@@ -54,9 +54,14 @@ class Dialer {
     Timer limit;
   };
   using Attempts = std::list<Attempt>;
+  struct Name {
+    Endpoint endpoint;
+    Resolver::Ticket ticket;
+  };
+  using Names = std::list<Name>;
 
-  void look_up(Endpoint const& endpoint);
-  void on_addresses(Endpoint const& endpoint, Resolver::Answer const& answer);
+  void look_up(Endpoint endpoint);
+  void on_addresses(Names::iterator name, Resolver::Answer const& answer);
   void give_up_names();
   void try_next();
   void add_attempt(Endpoint endpoint, host::UniqueFd fd);
@@ -74,11 +79,7 @@ class Dialer {
   std::uint64_t began_ns_ = 0;
   std::string reasons_;
 
-  struct Name {
-    Endpoint endpoint;
-    Resolver::Ticket ticket;
-  };
-  std::list<Name> names_;  // that are looked up
+  Names names_;  // that are looked up
   Timer names_limit_;
   std::deque<Endpoint> waiting_;
   Attempts attempts_;

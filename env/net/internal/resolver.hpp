@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,8 +10,9 @@
 
 namespace corps::net {
 
-/// Finds the addresses of host names. The system's way to do it blocks: it has a thread of its own ("corps names"), made when the
-/// first name is asked for.
+/// Finds the addresses of host names. The system's way to do it blocks: it has threads of its own ("corps names"), each made when
+/// a name is asked for and those there are look up others: a name that nobody answers for holds up the others only if there are
+/// `threads_max` of its kind.
 /// Threads: the reactor's. Ownership: a lookup that is under way at the end is left to itself, and nobody hears of it.
 class Resolver {
  public:
@@ -23,6 +25,7 @@ class Resolver {
   using Done = std::function<void(Answer const& answer)>;
   /// Whoever drops it does not want the answer any more.
   using Ticket = std::shared_ptr<Done>;
+  static constexpr std::size_t threads_max = 4;  // further names wait for one of them
 
   /// No `lookup`: as the system says (getaddrinfo).
   explicit Resolver(Reactor& reactor, Lookup lookup = {});
@@ -30,7 +33,7 @@ class Resolver {
   Resolver(Resolver const&) = delete;
   Resolver& operator=(Resolver const&) = delete;
 
-  /// Calls `done` once on the reactor's thread, as long as the ticket is held. One name after the other.
+  /// Calls `done` once on the reactor's thread, as long as the ticket is held.
   [[nodiscard]] Ticket look_up(std::string host, Done done);
 
  private:
