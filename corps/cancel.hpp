@@ -23,7 +23,7 @@ class CancelToken {
 CancelToken my_cancel() noexcept;
 
 /// Whether the caller of the method that runs now has given it up (Future::cancel), so that its result is of no use any more.
-/// A few ns. A caller in another Env is not heard; its deadline is.
+/// A few ns. The word of a caller in another Env takes as long as a call does.
 bool cancelled() noexcept;
 
 }  // namespace corps

@@ -60,7 +60,8 @@ class [[nodiscard("dropping a Future does not stop the call; use tell for a call
 
   /// Gives the call up: the Future ends with Cancelled at once. A method that was not begun is not run, and may_have_run() says
   /// so. One that runs may look at `corps::cancelled()`; if it waits at a co_await, what it waits for ends with Cancelled, once,
-  /// and so on down the chain of calls, inside this Env. Does nothing if the call has ended. Never blocks.
+  /// and so on down the chain of calls. A method in another Env hears of it a little later, and may have run for all that is
+  /// known here. Does nothing if the call has ended. Never blocks.
   void cancel() { detail::cancel(detail::checked(reply_)); }
 
   /// Has `function` called with the value when it comes, in the Worker's own turn (on a plain thread, while that waits for some

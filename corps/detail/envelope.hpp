@@ -121,6 +121,11 @@ struct Request : Envelope {
   bool begin() noexcept { return claim(Progress::begun); }
   /// The caller gives up. False: the method may have run.
   bool give_up() noexcept { return claim(Progress::given_up); }
+  /// It was begun, and is cancelled: it will know from now on. False: it knows already.
+  bool note_cancel() noexcept {
+    auto expected = Progress::begun;
+    return progress.compare_exchange_strong(expected, Progress::cancelled, std::memory_order_acq_rel, std::memory_order_relaxed);
+  }
   /// Caller's side: the Future lets go.
   [[gnu::hot]] void drop() noexcept;
   /// Caller's side: has got it back without its coming home, and frees it.
@@ -141,9 +146,9 @@ struct Request : Envelope {
   Cell* caller = nullptr;           // null for a `tell` and for a request from another Env
   ConcId caller_id = ConcId::none;  // none: nobody knows
   EnvId caller_env = same_env;
-  Origin* origin = nullptr;  // set for a request from another Env
-  std::uint64_t origin_call = 0;
-  ContextRef shared;  // what corps::context() says at the target; or in a task of a Worker's own
+  Origin* origin = nullptr;       // set for a request from another Env
+  std::uint64_t origin_call = 0;  // what the origin knows it by; without one, the number of a call that is in another Env
+  ContextRef shared;              // what corps::context() says at the target; or in a task of a Worker's own
 
   // Caller's side.
   Request* open_prev = nullptr;

@@ -24,8 +24,7 @@ Ran mark(Request& request) noexcept {
     return Ran::maybe;
   }
   if (request.give_up()) return Ran::no;
-  auto expected = Progress::begun;
-  request.progress.compare_exchange_strong(expected, Progress::cancelled, std::memory_order_acq_rel, std::memory_order_relaxed);
+  (void)request.note_cancel();
   return Ran::maybe;
 }
 
@@ -42,13 +41,12 @@ struct Hint final : Envelope {
   void undeliverable() noexcept override { delete this; }
 };
 
-void hint(ConcAddr to) noexcept {
-  auto* const cell = to.env == env_facts.env ? find(to.conc) : nullptr;
-  if (cell == nullptr) return;
-  auto* const envelope = new (std::nothrow) Hint;
-  if (envelope == nullptr) return;  // it may still look at its token
-  envelope->target = to.conc;
-  if (!cell->push(envelope)) delete envelope;
+void tell_target(Request const& request) noexcept {
+  auto const [env, conc] = request.sent_to;
+  if (env == env_facts.env)
+    mail::tell_of_cancel(conc);
+  else if (request.origin_call != 0)  // else it is no call of a method
+    mail::cancel_in_other_env(env, request.origin_call);
 }
 
 void end_cancelled(Cell& cell, Request& request) {
@@ -56,7 +54,7 @@ void end_cancelled(Cell& cell, Request& request) {
   if (request.stands_for_tell && !withdrawn) return;  // the tell has just gone in: the answer is on its way
   auto const ran = mark(request);
   cell.closed(request);
-  if (request.method != nullptr && ran != Ran::no) hint(request.sent_to);
+  if (request.method != nullptr && ran != Ran::no) tell_target(request);
   request.end_early(mail::cancelled(request, ran));  // whoever waits goes on, and may free it, unless it was withdrawn
   if (withdrawn) mail::bring_home(cell, request);
 }
@@ -103,6 +101,15 @@ namespace mail {
 void cancel_task(detail::Cell& cell, detail::Request& task) {
   task.progress.store(detail::Progress::cancelled, std::memory_order_release);
   detail::stop_cancelled(cell);
+}
+
+void tell_of_cancel(ConcId served_by) noexcept {
+  auto* const cell = detail::find(served_by);
+  if (cell == nullptr) return;
+  auto* const hint = new (std::nothrow) detail::Hint;
+  if (hint == nullptr) return;  // the method may still look at its token
+  hint->target = served_by;
+  if (!cell->push(hint)) delete hint;
 }
 
 }  // namespace mail

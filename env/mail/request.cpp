@@ -42,7 +42,7 @@ void Request::serve(Cell& cell) {
   if (deadline_ns < never_ns - clock_late_ns_max && deadline_ns <= cell.now_ns + clock_late_ns_max) [[unlikely]]
     cell.now_ns = now_ns();
   bool const too_late = deadline_ns != never_ns && deadline_ns <= cell.now_ns;
-  if (too_late || (caller != nullptr && !begin())) [[unlikely]] {
+  if (too_late || ((caller != nullptr || origin != nullptr) && !begin())) [[unlikely]] {
     cell.exiting = cell.exiting || cell.object == nullptr;  // it would have been constructed by this request
     return bounce(mail::not_begun_in_time(*this, cell.address()));
   }
@@ -134,7 +134,7 @@ bool Request::is_cancelled() const noexcept {
   auto const* request = this;
   while (request->origin != nullptr) {
     auto const* const first = request->origin->first_of(*request);
-    if (first == nullptr) return false;
+    if (first == nullptr) break;
     request = first;
   }
   return request->progress.load(std::memory_order_relaxed) >= Progress::cancelled;
@@ -211,7 +211,7 @@ void Request::drop() noexcept {
   listener = nullptr;
   if (!home) return let_go();
   bool const ended_with_its_worker = method == nullptr && error != nullptr && error->code == Errc::worker_lost;
-  if (error != nullptr && !shown && !ended_with_its_worker) lost_error(*this, *error);
+  if (error != nullptr && early == nullptr && !shown && !ended_with_its_worker) lost_error(*this, *error);
   delete this;
 }
 

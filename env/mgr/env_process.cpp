@@ -14,6 +14,7 @@
 #include "corps/placement.hpp"
 #include "env/host/internal/clock.hpp"
 #include "env/host/internal/log.hpp"
+#include "env/mail/internal/cancel.hpp"
 #include "env/mail/internal/slab.hpp"
 #include "env/mail/internal/workers.hpp"
 #include "env/mgr/internal/own_endpoints.hpp"
@@ -176,6 +177,10 @@ void EnvProcess::on_link(net::Peer const& peer, bool up) { hooks_.on_link(peer, 
 }  // namespace corps::mgr
 
 namespace corps {
+
+void mail::cancel_in_other_env(EnvId env, std::uint64_t number) noexcept {
+  if (auto* const process = mgr::env_process()) process->links().cancel(env, number);
+}
 
 OneEnv here() { return OneEnv{detail::env_facts.env}; }
 

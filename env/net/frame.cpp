@@ -19,7 +19,8 @@ bool is_legal(Phase phase, std::uint8_t kind) noexcept {
     case FrameKind::goodbye:
     case FrameKind::resume:
     case FrameKind::acknowledge:
-    case FrameKind::fragment: return phase == Phase::established;
+    case FrameKind::fragment:
+    case FrameKind::cancel: return phase == Phase::established;
     case FrameKind::hello: return phase == Phase::server_awaits_hello;
     case FrameKind::challenge: return phase == Phase::client_awaits_challenge;
     case FrameKind::proof: return phase == Phase::server_awaits_proof;
@@ -31,7 +32,7 @@ bool is_legal(Phase phase, std::uint8_t kind) noexcept {
 
 bool has_number(std::uint8_t kind) noexcept {
   return (kind >= static_cast<std::uint8_t>(FrameKind::request) && kind <= static_cast<std::uint8_t>(FrameKind::control)) ||
-         kind == static_cast<std::uint8_t>(FrameKind::fragment);
+         kind == static_cast<std::uint8_t>(FrameKind::fragment) || kind == static_cast<std::uint8_t>(FrameKind::cancel);
 }
 
 std::string kind_text(std::uint8_t kind) {
@@ -44,6 +45,7 @@ std::string kind_text(std::uint8_t kind) {
     case FrameKind::resume: return "resume";
     case FrameKind::acknowledge: return "acknowledge";
     case FrameKind::fragment: return "fragment";
+    case FrameKind::cancel: return "cancel";
     case FrameKind::hello: return "hello";
     case FrameKind::challenge: return "challenge";
     case FrameKind::proof: return "proof";

@@ -97,7 +97,8 @@ void Handshake::on_frame(Frame const& frame) {
     case FrameKind::goodbye:
     case FrameKind::resume:
     case FrameKind::acknowledge:
-    case FrameKind::fragment: break;
+    case FrameKind::fragment:
+    case FrameKind::cancel: break;
   }
   fail("unexpected frame: " + kind_text(static_cast<std::uint8_t>(frame.kind)));  // the reader lets none of these through
 }

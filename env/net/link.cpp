@@ -11,6 +11,7 @@
 #include "corps/detail/send.hpp"
 #include "corps/pack.hpp"
 #include "env/host/internal/log.hpp"
+#include "env/mail/internal/cancel.hpp"
 #include "env/net/internal/frame_draft.hpp"
 #include "env/net/internal/gathering.hpp"
 #include "env/net/internal/lost.hpp"
@@ -95,6 +96,7 @@ ErrorInfo packing_failed(std::string_view what) noexcept {
 bool Link::send(std::unique_ptr<Request> request) noexcept {
   bool const one_way = request->caller == nullptr && request->origin == nullptr;
   auto const number = one_way ? no_answer_wanted : 1 + last_number_.fetch_add(1, std::memory_order_relaxed);
+  if (request->origin == nullptr) request->origin_call = number;
   FrameDraft frame;
   try {
     Packer out{frame.bytes(), limits_.message_bytes_max};
@@ -142,6 +144,25 @@ bool Link::send_control(std::span<std::byte const> bytes) {
   FrameDraft frame;
   frame.bytes().append(bytes.data(), bytes.size());
   return reply(FrameKind::control, frame.bytes(), control_pair);
+}
+
+// Behind the request, between the same two Workers. There is one for each call that is away, at most: it needs no limit.
+void Link::cancel(std::uint64_t number) noexcept {
+  FrameDraft frame;
+  Packer out{frame.bytes()};
+  out(number);
+  std::shared_ptr<Carrier> carrier;
+  {
+    std::lock_guard const lock{mutex_};
+    auto const found = open_.find(number);
+    if (found == open_.end()) return;
+    auto const& request = *found->second.request;
+    std::lock_guard const session_lock{session_mutex_};
+    session_.push(FrameKind::cancel, frame.bytes(),
+                  {static_cast<std::uint64_t>(request.caller_id), static_cast<std::uint64_t>(request.target)});
+    carrier = carrier_;
+  }
+  if (carrier != nullptr) Gathering::flush(std::move(carrier));
 }
 
 std::unique_ptr<Request> Link::take_open(std::uint64_t number) {
@@ -216,8 +237,17 @@ void Link::on_request(std::span<std::byte const> payload) {
     request->origin_call = head.number;
   }
   if (method->env_serves != nullptr) return method->env_serves(std::move(request));
+  if (request->origin != nullptr) served_.add(*request);
   if (method->constructs == nullptr) return detail::deliver(*request.release(), nullptr, {self_, ConcId{head.target}});
   detail::begin_worker(*request.release());
+}
+
+void Link::on_cancel(std::span<std::byte const> payload) {
+  Unpacker in{payload};
+  std::uint64_t number = 0;
+  in(number);
+  in.finish();
+  if (auto const by = served_.give_up(number); by != ConcId::none) mail::tell_of_cancel(by);
 }
 
 WorkerPair Link::pair_of(FrameKind kind, std::span<std::byte const> payload) {
@@ -249,6 +279,7 @@ void Link::refuse_request(std::span<std::byte const> payload) {
 }
 
 void Link::answer(std::unique_ptr<Request> request) noexcept {
+  served_.remove(*request);
   WorkerPair const back{static_cast<std::uint64_t>(request->target), static_cast<std::uint64_t>(request->caller_id)};
   if (request->error != nullptr) return answer_with_error(request->origin_call, back, *request->error);
   FrameDraft frame;

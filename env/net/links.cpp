@@ -38,6 +38,7 @@ void take_message(Link& way, FrameKind kind, std::span<std::byte const> payload)
     case FrameKind::request: return way.on_request(payload);
     case FrameKind::answer: return way.on_answer(payload);
     case FrameKind::error: return way.on_error(payload);
+    case FrameKind::cancel: return way.on_cancel(payload);
     default: throw DecodeError("a frame of a kind that has no meaning here");
   }
 }
@@ -100,6 +101,10 @@ void Links::send(std::unique_ptr<detail::Request> request, EnvId env) noexcept {
   auto* const way = find_or_make(env);
   if (way == nullptr) return request.release()->bounce(worker_lost(fmt::format("there is no env {} in this Corps", env)));
   if (way->send(std::move(request))) want_carrier(*way);
+}
+
+void Links::cancel(EnvId env, std::uint64_t number) noexcept {
+  if (auto* const way = find(env)) way->cancel(number);
 }
 
 bool Links::send_control(EnvId env, std::span<std::byte const> bytes) {
@@ -196,8 +201,9 @@ void Links::on_frame(Carrier& carrier, Frame const& frame) {
 void Links::on_whole(Carrier& carrier, Link& way, FrameKind kind, std::span<std::byte const> payload) {
   if (kind == FrameKind::control) return directory_.on_control(carrier.peer(), payload);
   if (!unpacking_.idle()) {
-    auto const pair = way.pair_of(kind, payload);
-    if (unpacking_.holds(way, pair)) {
+    bool const is_cancel = kind == FrameKind::cancel;  // behind all: it says nothing of whose request it must not overtake
+    auto const pair = is_cancel ? WorkerPair{} : way.pair_of(kind, payload);
+    if (is_cancel || unpacking_.holds(way, pair)) {
       detail::ByteBuffer copy;
       copy.append(payload.data(), payload.size());
       return unpack_later(way, pair, kind, std::move(copy));

@@ -78,6 +78,16 @@ class CallsTest(corps_kit.CorpsCase):
         self.assertTrue(45 <= took < 50 + 200 * kit.SLOWER, f"{took} ms")
         self.assertIn("ran: 0\n", self.running.stdout_text())
 
+    def test_cancels_reach_other_envs(self):
+        for carrier in ("auto", "tcp"):
+            outcomes = self.outcomes("cancels", f"net.carrier={carrier}")
+            for what in ("queued", "chain", "computing"):
+                took, text = outcomes[what]
+                self.assertRegex(text, "^Cancelled maybe: ", what)
+                self.assertLess(took, SOON_MS)
+            self.assertIn("counted: 0\n", self.running.stdout_text(), "what was not begun is not run")
+            self.assert_no_errors_logged(self.running)
+
     def test_large_arguments(self):
         self.outcomes("sizes", envs=2)
         sizes = re.findall(r"^(\d+) MiB: (\S+) ms, same, (\d+) small calls, worst (\S+) ms$", self.running.stdout_text(), re.MULTILINE)

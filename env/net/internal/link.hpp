@@ -17,6 +17,7 @@
 #include "env/net/internal/back_off.hpp"
 #include "env/net/internal/carrier.hpp"
 #include "env/net/internal/link_seen.hpp"
+#include "env/net/internal/served_calls.hpp"
 #include "env/net/internal/session.hpp"
 
 namespace corps::net {
@@ -43,6 +44,8 @@ class Link final : public detail::Origin, private Outbox {
   /// Takes a request over. True: the caller must see to it that a carrier is made.
   bool send(std::unique_ptr<detail::Request> request) noexcept;
   bool send_control(std::span<std::byte const> bytes);
+  /// The caller has given a call up, of which the number is in its origin_call. Does nothing once it is answered.
+  void cancel(std::uint64_t number) noexcept;
   /// The answer to a request that came over this link. Dropped when the caller's Env is gone.
   void answer(std::unique_ptr<detail::Request> request) noexcept override;
 
@@ -114,6 +117,7 @@ class Link final : public detail::Origin, private Outbox {
   void on_request(std::span<std::byte const> payload);
   void on_answer(std::span<std::byte const> payload);
   void on_error(std::span<std::byte const> payload);
+  void on_cancel(std::span<std::byte const> payload);
   /// What the peer sent is no message: its carrier is closed.
   void close(std::string why);
 
@@ -176,6 +180,8 @@ class Link final : public detail::Origin, private Outbox {
   Session session_;
   Carrier const* taker_ = nullptr;     // the carrier that the session knows
   bool acknowledge_expected_ = false;  // acknowledge() will be called
+
+  ServedCalls served_;
 
   std::mutex reassembly_mutex_;  // a leaf
   Reassembly reassembly_;

@@ -49,6 +49,8 @@ class Links final : public Events {
 
   /// Sends a request to another Env and takes it over; it always comes home.
   void send(std::unique_ptr<detail::Request> request, EnvId env) noexcept;
+  /// The caller has given up a call to this Env; see Link::cancel.
+  void cancel(EnvId env, std::uint64_t number) noexcept;
   /// Sends a control frame; false if there is no way to send it now.
   bool send_control(EnvId env, std::span<std::byte const> bytes);
   /// An Env has ended, as `how` says: its open calls end, and no new ones are sent.

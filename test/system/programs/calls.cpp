@@ -1,5 +1,7 @@
 // Calls between Envs that must fail, each in its own way, and calls with large arguments. Prints a line for each:
 // "name: milliseconds | error". The first argument says which.
+#include <map>
+
 #include "system_probe.hpp"
 
 using probe::ms;
@@ -43,6 +45,69 @@ class Relay : public corps::Conc {
   double ended_ms_ = 0;
 };
 
+/// Is told what happens in other Envs, and tells whoever waits for it.
+class Witness : public corps::Conc {
+ public:
+  void saw(std::string what) {
+    seen_[what] = true;
+    if (auto waits = waiting_.extract(what)) waits.mapped().set_value();
+  }
+  corps::Later<void> wait(std::string what) {
+    corps::Promise<void> promise;
+    auto later = promise.later();
+    if (seen_[what])
+      promise.set_value();
+    else
+      waiting_.insert_or_assign(what, std::move(promise));
+    return later;
+  }
+
+ private:
+  std::map<std::string, bool> seen_;
+  std::map<std::string, corps::Promise<void>> waiting_;
+};
+
+/// A chain of calls through several Envs, to be cancelled.
+class Step : public corps::Conc {
+ public:
+  explicit Step(corps::Name<Witness> witness) : witness_(witness) {}
+
+  /// Goes on along the Names, and waits at the last of them.
+  corps::Task<> go(std::vector<corps::Name<Step>> steps, corps::Name<Step> busy) {
+    bool cancelled = false;
+    try {
+      if (steps.empty()) {
+        auto call = busy.call<&Step::count>();
+        witness_.tell<&Witness::saw>("the chain waits");
+        (void)co_await call;
+      } else {
+        auto const next = steps.front();
+        steps.erase(steps.begin());
+        auto call = next.call<&Step::go>(steps, busy);
+        co_await call;
+      }
+    } catch (corps::Cancelled const&) {
+      cancelled = corps::cancelled();
+    }
+    witness_.tell<&Witness::saw>("cancelled: " + std::to_string(cancelled) + " at env " + std::to_string(my_addr().env));
+  }
+  void compute() {
+    witness_.tell<&Witness::saw>("computes");
+    while (!corps::cancelled()) ::sched_yield();
+    witness_.tell<&Witness::saw>("computes no more");
+  }
+  int count() { return count_++; }
+  corps::Task<> reach(corps::Name<Step> other) {
+    auto call = other.call<&Step::nothing>();
+    co_await call;
+  }
+  void nothing() {}
+
+ private:
+  corps::Name<Witness> witness_;
+  int count_ = 0;
+};
+
 /// A request for a method that is in no table: what another program, or another version of this one, would send.
 struct Stranger final : corps::detail::Reply<int> {
   Stranger() : Reply<int>(&record) {}
@@ -79,6 +144,7 @@ class Calls : public corps::Corps {
     if (mode == "functions") co_await functions();
     if (mode == "names") co_await names();
     if (mode == "deadlines") co_await deadlines();
+    if (mode == "cancels") co_await cancels();
     if (mode == "sizes") co_await sizes();
     if (mode == "limits") co_await limits();
     if (mode == "flood") co_await flood();
@@ -186,6 +252,30 @@ class Calls : public corps::Corps {
     co_await outcome("queued", slow.within(50ms).call<&Worker::add>(1));
     auto const total = co_await slow.call<&Worker::add>(0);
     say("ran: %d", total);
+  }
+
+  corps::Task<> cancels() {
+    auto const witness = co_await corps::create<Witness>(corps::here());
+    auto const busy = co_await corps::create<Step>(corps::env(1), witness);
+    auto const one = co_await corps::create<Step>(corps::env(1), witness);
+    auto const two = co_await corps::create<Step>(corps::env(2), witness);
+    auto computing = busy.call<&Step::compute>();
+    co_await witness.call<&Witness::wait>("computes");
+    std::vector<corps::Future<int>> queued;
+    for (int i = 0; i < 100; ++i) queued.push_back(busy.call<&Step::count>());
+    auto chain = one.call<&Step::go>(std::vector{two}, busy);
+    co_await witness.call<&Witness::wait>("the chain waits");
+    for (auto& call : queued) call.cancel();
+    chain.cancel();
+    co_await outcome("queued", std::move(queued.front()));
+    co_await outcome("chain", std::move(chain));
+    co_await witness.call<&Witness::wait>("cancelled: 1 at env 1");
+    co_await witness.call<&Witness::wait>("cancelled: 1 at env 2");
+    co_await two.call<&Step::reach>(one);  // behind the last cancel of the chain
+    computing.cancel();
+    co_await outcome("computing", std::move(computing));
+    co_await witness.call<&Witness::wait>("computes no more");
+    say("counted: %d", co_await busy.call<&Step::count>());
   }
 
   corps::Task<> sizes() {

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+#include "corps/detail/envelope.hpp"
+
+namespace corps::net {
+
+/// The calls of one peer that Workers of this Env have and have not answered, to be found by the peer's numbers. They are linked
+/// by the fields that a caller's side would need, which they have not: nothing is allocated for them. A number that the peer has
+/// given twice finds one of the two.
+/// Threads: any.
+class ServedCalls {
+ public:
+  /// From here on it may be found; it must be removed before it is freed.
+  void add(detail::Request& call) noexcept;
+  /// Does nothing with one that was not added.
+  void remove(detail::Request& call) noexcept;
+  /// The peer wants no answer any more. Returns whose method must be told: it was begun, and has not been told before. None: it
+  /// was not begun and will not be, or there is no such call.
+  ConcId give_up(std::uint64_t number) noexcept;
+
+ private:
+  static constexpr std::size_t lists = 256;  // one behind the other, the calls would take long to search
+
+  detail::Request*& list_of(std::uint64_t number) noexcept { return lists_[number % lists]; }
+
+  std::mutex mutex_;  // a leaf
+  std::array<detail::Request*, lists> lists_{};
+};
+
+}  // namespace corps::net

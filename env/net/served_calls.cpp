@@ -1,0 +1,32 @@
+#include "env/net/internal/served_calls.hpp"
+
+namespace corps::net {
+
+using detail::Request;
+
+void ServedCalls::add(Request& call) noexcept {
+  std::lock_guard const lock{mutex_};
+  auto& first = list_of(call.origin_call);
+  call.opened = true;
+  call.open_prev = nullptr;
+  call.open_next = first;
+  if (first != nullptr) first->open_prev = &call;
+  first = &call;
+}
+
+void ServedCalls::remove(Request& call) noexcept {
+  if (!call.opened) return;
+  std::lock_guard const lock{mutex_};
+  call.opened = false;
+  (call.open_prev == nullptr ? list_of(call.origin_call) : call.open_prev->open_next) = call.open_next;
+  if (call.open_next != nullptr) call.open_next->open_prev = call.open_prev;
+}
+
+ConcId ServedCalls::give_up(std::uint64_t number) noexcept {
+  std::lock_guard const lock{mutex_};
+  auto* call = list_of(number);
+  while (call != nullptr && call->origin_call != number) call = call->open_next;
+  return call != nullptr && !call->give_up() && call->note_cancel() ? call->target : ConcId::none;
+}
+
+}  // namespace corps::net

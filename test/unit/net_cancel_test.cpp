@@ -1,0 +1,274 @@
+// Calls between Envs that are cancelled: what the caller's link sends, and what becomes of them in the Env that serves them.
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "corps/detail/call.hpp"
+#include "corps/detail/send.hpp"
+#include "env/net/internal/link.hpp"
+#include "test/unit/net_memory_carrier.hpp"
+#include "test/unit/runtime_kit.hpp"
+
+namespace net_cancel_test {
+
+using namespace runtime_kit;
+using corps::ConcId;
+using corps::EnvId;
+using corps::Future;
+using corps::Name;
+using corps::Task;
+using corps::net::Link;
+using corps::net::LinkLimits;
+using corps::net::test::MemoryCarrier;
+
+/// What the test sees of a method that is cancelled.
+struct Events {
+  Event entered;
+  Event cancelled;
+};
+
+class Busy : public corps::Conc {
+ public:
+  /// Waits for a Worker that is held up.
+  Task<int> wait(Name<Holder> holder, std::uint64_t events) {
+    auto& both = object_of<Events>(events);
+    both.entered.happen();
+    auto answer = holder.call<&Holder::quick>();
+    try {
+      (void)co_await answer;
+    } catch (corps::Cancelled const&) {
+      if (corps::cancelled()) both.cancelled.happen();
+    }
+    co_return 1;
+  }
+  int compute(std::uint64_t events) {
+    auto& both = object_of<Events>(events);
+    both.entered.happen();
+    auto const until = std::chrono::steady_clock::now() + patience;
+    while (!corps::cancelled() && std::chrono::steady_clock::now() < until) {
+    }
+    if (corps::cancelled()) both.cancelled.happen();
+    return 1;
+  }
+  std::size_t size_of(std::string text) { return text.size(); }
+};
+
+/// Holds a Worker up for the time of a scope.
+class Held {
+ public:
+  Held() : name(corps::create<Holder>(corps::here()).get()), held_(name.call<&Holder::hold>(handle(events_))) {
+    REQUIRE(events_.entered.wait());
+  }
+  ~Held() {
+    if (held_.valid()) release();
+  }
+  void release() {
+    events_.release.happen();
+    CHECK(held_.get() == 1);
+  }
+  /// Once it has served all that came before.
+  int quick_calls() {
+    release();
+    return name.get<&Holder::quick_calls>().get();
+  }
+
+ private:
+  Holder::Events events_;
+
+ public:
+  Name<Holder> const name;
+
+ private:
+  Future<int> held_;
+};
+
+// --- the Env that serves -----------------------------------------------------------------------------------------
+
+constexpr EnvId here = 0;
+constexpr EnvId elsewhere = 7;
+
+/// The link to an Env of which the test is the other end.
+struct Peer {
+  template <auto method, class T, class... A>
+  void call(std::uint64_t number, Name<T> target, A const&... args) {
+    REQUIRE(corps::detail::Registered<corps::detail::MethodOp<method>>::done);
+    corps::detail::ByteBuffer bytes;
+    corps::Packer out{bytes};
+    out(number, corps::detail::MethodOp<method>::record.id.hash, static_cast<std::uint64_t>(target.address().conc),
+        std::int64_t{-1}, std::uint64_t{16}, false);
+    ((void)out(args), ...);
+    link.on_request(bytes.view());
+  }
+  void cancel(std::uint64_t number) {
+    corps::detail::ByteBuffer bytes;
+    corps::Packer out{bytes};
+    out(number);
+    link.on_cancel(bytes.view());
+  }
+  Link link{here, elsewhere, {}};
+};
+
+TEST_CASE("a call of another Env that was not begun is not run when it is cancelled") {
+  Peer peer;
+  Running corps;
+  Held held;
+  peer.call<&Holder::quick>(1, held.name);
+  peer.call<&Holder::quick>(2, held.name);
+  peer.cancel(1);
+  peer.cancel(1);
+  CHECK(held.quick_calls() == 1);
+}
+
+TEST_CASE("a method that another Env called and cancels ends what it waits for, down the chain") {
+  Peer peer;
+  Running corps;
+  Held held;
+  Events events;
+  auto const busy = corps::create<Busy>(corps::here()).get();
+  peer.call<&Busy::wait>(1, busy, held.name, handle(events));
+  REQUIRE(events.entered.wait());
+  peer.cancel(1);
+  CHECK(events.cancelled.wait());
+  CHECK(held.quick_calls() == 0);
+}
+
+TEST_CASE("a method that computes sees that another Env has cancelled it") {
+  Peer peer;
+  Running corps;
+  Events events;
+  auto const busy = corps::create<Busy>(corps::here()).get();
+  peer.call<&Busy::compute>(1, busy, handle(events));
+  REQUIRE(events.entered.wait());
+  peer.cancel(1);
+  CHECK(events.cancelled.wait());
+}
+
+TEST_CASE("an Env cancels its own calls only, and only those that are open") {
+  Peer peer;
+  Peer other;
+  Running corps;
+  Held held;
+  peer.call<&Holder::quick>(1, held.name);
+  other.call<&Holder::quick>(257, held.name);  // in the same list as 1
+  for (std::uint64_t const number : {0ULL, 2ULL, 257ULL, ~0ULL}) peer.cancel(number);
+  other.cancel(1);
+  CHECK(held.quick_calls() == 2);
+  for (std::uint64_t const number : {1ULL, 257ULL}) {  // answered
+    peer.cancel(number);
+    other.cancel(number);
+  }
+  CHECK(held.name.call<&Holder::quick>().get() == 3);
+}
+
+TEST_CASE("of calls with one number, one is cancelled at a time; a cancel of the wrong form is none") {
+  Peer peer;
+  Running corps;
+  Held held;
+  for (int i = 0; i < 3; ++i) peer.call<&Holder::quick>(1, held.name);
+  peer.cancel(1);
+  CHECK_THROWS_AS(peer.link.on_cancel({}), corps::DecodeError);
+  CHECK_THROWS_AS(peer.link.on_cancel(std::vector<std::byte>(9)), corps::DecodeError);
+  CHECK(held.quick_calls() == 2);
+}
+
+TEST_CASE("calls of another Env end in any order, and none is found afterwards") {
+  Peer peer;
+  Running corps;
+  Held first;
+  Held second;
+  // All in one list.
+  peer.call<&Holder::quick>(1, first.name);
+  peer.call<&Holder::quick>(1 + 256, second.name);
+  peer.call<&Holder::quick>(1 + 2 * 256, first.name);
+  CHECK(second.quick_calls() == 1);
+  CHECK(first.quick_calls() == 2);
+  for (std::uint64_t i = 0; i < 3; ++i) peer.cancel(1 + 256 * i);
+}
+
+// --- the Env that calls ------------------------------------------------------------------------------------------
+
+/// A link with a carrier in memory, of which the test is the other end.
+struct Caller {
+  explicit Caller(LinkLimits limits = {}) : link(here, elsewhere, limits) {}
+
+  /// What the peer says when a carrier is there: what it has received.
+  void connect(std::uint64_t received = 0) {
+    carrier = std::make_shared<MemoryCarrier>(corps::net::Peer{elsewhere, 1});
+    REQUIRE(link.carrier_up(carrier, true));
+    REQUIRE(carrier->text() == "resume (32 bytes)");
+    auto const own_id = corps::net::get_number<std::uint64_t>(carrier->way.front().data() + corps::net::header_bytes);
+    carrier->way.clear();
+    corps::detail::ByteBuffer resume;
+    corps::Packer out{resume};
+    out(std::uint64_t{200}, own_id, received, std::uint64_t{1} << 30);
+    link.take(*carrier, {corps::net::FrameKind::resume, 0, resume.view()});
+  }
+  void cut() {
+    REQUIRE(link.carrier_down(*carrier, corps::net::Ending::cut) == Link::Next::dial);
+    carrier = nullptr;
+  }
+  /// As Name::call does, to a Worker of the other Env. The test sends the cancel, for this Env knows of no other one.
+  template <auto method, class... A>
+  auto call(A... args) {
+    using Call = corps::detail::Call<corps::detail::MethodOp<method>>;
+    auto request = std::make_unique<Call>(std::in_place, std::move(args)...);
+    auto& reply = *request;
+    corps::ConcAddr const to{elsewhere, ConcId{16}};
+    REQUIRE(corps::detail::open_call(reply, to, corps::detail::default_limit_ns));
+    CHECK(reply.begin());
+    last = &reply;
+    link.send(std::move(request));
+    return corps::detail::FutureMaker<typename Call::Result>::make(reply);
+  }
+  void cancel_last() { link.cancel(last->origin_call); }
+
+  Link link;
+  std::shared_ptr<MemoryCarrier> carrier;
+  corps::detail::Request const* last = nullptr;
+};
+
+TEST_CASE("a cancel goes behind its call, and is sent again with it") {
+  Caller caller;
+  auto future = caller.call<&Holder::quick>();
+  caller.cancel_last();
+  future.cancel();
+  CHECK(error_of(std::move(future)).ran == corps::Ran::maybe);
+  caller.connect();
+  CHECK(caller.carrier->text() == "request 1 (41 bytes), cancel 2 (8 bytes)");
+  caller.cut();
+  caller.connect(1);
+  CHECK(caller.carrier->text() == "cancel 2 (8 bytes)");
+  caller.link.env_ended("the test is over");
+  caller.link.give_up({});
+}
+
+TEST_CASE("a cancel waits behind a large message of the same two Workers") {
+  Caller caller(LinkLimits{.fragment_bytes = 1000});
+  auto future = caller.call<&Busy::size_of>(std::string(1500, 'x'));
+  caller.cancel_last();
+  caller.connect();
+  CHECK(caller.carrier->text() == "fragment 1 (1008 bytes), fragment 2 (557 bytes), cancel 3 (8 bytes)");
+  caller.link.env_ended("the test is over");
+  caller.link.give_up({});
+  CHECK(error_of(std::move(future)).code == corps::Errc::worker_lost);
+}
+
+TEST_CASE("what is answered is not cancelled any more") {
+  Caller caller;
+  caller.connect();
+  auto future = caller.call<&Holder::quick>();
+  caller.carrier->way.clear();
+  corps::detail::ByteBuffer answer;
+  corps::Packer out{answer};
+  out(caller.last->origin_call, 42);
+  caller.link.on_answer(answer.view());
+  caller.cancel_last();
+  CHECK(future.get() == 42);
+  CHECK(caller.carrier->text() == "");
+}
+
+}  // namespace net_cancel_test
