@@ -5,12 +5,13 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
-#include <array>
+#include <algorithm>
 #include <memory>
 #include <vector>
 
 #include "test/bench/links.hpp"
 #include "test/bench/open_loop.hpp"
+#include "test/bench/pairs.hpp"
 
 namespace {
 
@@ -124,48 +125,10 @@ class Pair {
   grpc::CompletionQueue queue_;
 };
 
-/// Nanoseconds for each call.
-double measure(std::uint64_t in_flight, std::size_t bytes) {
-  Pair pair;
-  std::string const text(bytes, 'x');
-  return bench::ns_each(std::max<std::uint64_t>(in_flight, 100), [&](std::uint64_t n) {
-    for (std::uint64_t i = 0; i < n; ++i) {
-      if (i >= in_flight) pair.receive();
-      pair.send(text);
-    }
-    for (auto left = std::min(n, in_flight); left > 0; --left) pair.receive();
-  });
-}
-
-void round_trip() { bench::report(bench::running, measure(1, bench::small_bytes)); }
-
-void round_trip_quiet() {
-  Pair pair;
-  std::string const text(bench::small_bytes, 'x');
-  bench::QuietTimes times{};
-  pair.send(text);
-  pair.receive();
-  for (auto& time : times) {
-    std::this_thread::sleep_for(bench::quiet);
-    auto const begin_ns = bench::now_ns();
-    pair.send(text);
-    pair.receive();
-    time = bench::now_ns() - begin_ns;
-  }
-  bench::report(bench::running, bench::median(times));
-}
-
-void pipelined_64() { bench::report(bench::running, bench::per_second(measure(bench::calls_in_flight, bench::small_bytes))); }
-void pipelined_1k() { bench::report(bench::running, bench::per_second(measure(bench::calls_in_flight, bench::medium_bytes))); }
-void large() { bench::report(bench::running, bench::megabytes_per_second(measure(bench::large_in_flight, bench::large_bytes))); }
-
 void load() {
   Pair pair;
   std::string const text(bench::small_bytes, 'x');
-  for (int i = 0; i < 2'000; ++i) {
-    pair.send(text);
-    pair.receive();
-  }
+  bench::PairRows<Pair>::warm_up(pair);
   bench::OpenLoop loop{bench::calls_per_second};
   while (!loop.is_over()) {
     while (loop.is_due()) pair.send(text, loop.make());
@@ -177,23 +140,6 @@ void load() {
   loop.report();
 }
 
-constexpr std::array rows{
-    bench::Row{"link-shm-round-trip", &round_trip},
-    bench::Row{"link-tcp-round-trip", &round_trip},
-    bench::Row{"link-shm-round-trip-quiet", &round_trip_quiet},
-    bench::Row{"link-tcp-round-trip-quiet", &round_trip_quiet},
-    bench::Row{"link-shm-pipelined-64", &pipelined_64},
-    bench::Row{"link-tcp-pipelined-64", &pipelined_64},
-    bench::Row{"link-shm-pipelined-1k", &pipelined_1k},
-    bench::Row{"link-tcp-pipelined-1k", &pipelined_1k},
-    bench::Row{"link-shm-large", &large},
-    bench::Row{"link-tcp-large", &large},
-    bench::Row{"link-shm-load", &load},
-    bench::Row{"link-tcp-load", &load},
-};
-
 }  // namespace
 
-int main(int argc, char** argv) {
-  return bench::run_row(argc, argv, rows, [](bench::Row const& row) { row.run(); });
-}
+int main(int argc, char** argv) { return bench::PairRows<Pair>::run(argc, argv, &load); }
