@@ -1,5 +1,6 @@
 // One Conc is told a great many times while it waits in a blocking get(), and others go on with their work.
-// Arguments: who tells, `conc` or `thread`; how many times; seconds that the polite callers are measured before.
+// Arguments: who tells, `conc` or `thread`; how many times a round; seconds that the polite callers are measured before each,
+// and beside a thread that tells; rounds.
 #include <time.h>
 
 #include <algorithm>
@@ -121,47 +122,69 @@ class PoliteCallers {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace
+/// What one round of the flood came to.
+struct Round {
+  std::int64_t ran;
+  bool in_order;
+  double p99_us;           // of the polite callers meanwhile
+  std::int64_t grown_kib;  // memory, at most
+};
 
-int main(int argc, char** argv) {
-  if (argc < 4) return 2;
-  bool const by_conc = std::string{argv[1]} == "conc";
-  auto const count = std::stoll(argv[2]);
-  auto const seconds = std::stoi(argv[3]);
-  auto corps = corps::boot<Front>({.config_files = {}, .set = {"env.threads=2"}, .arguments = {}});
-  auto const measured = [&] {
-    PoliteCallers callers;
-    timespec const span{seconds, 0};
-    nanosleep(&span, nullptr);  // check-ok: the span that is measured
-    return callers.stop_p99_us();
-  };
-  auto const quiet_us = measured();
+void forget_peak_of_memory() { std::ofstream{"/proc/self/clear_refs"} << "5"; }
 
+double polite_p99_us(int seconds) {
+  PoliteCallers callers;
+  timespec const span{seconds, 0};
+  nanosleep(&span, nullptr);  // check-ok: the span that is measured
+  return callers.stop_p99_us();
+}
+
+double flood_by_conc(corps::Name<Sleeper> sleeper, std::int64_t count) {
+  auto const flooder = corps::create<Flooder>(corps::here()).get();
+  PoliteCallers callers;
+  flooder.tell<&Flooder::flood>(sleeper, 0, count);
+  told_all.acquire();
+  return callers.stop_p99_us();
+}
+
+std::thread teller(corps::Name<Sleeper> sleeper, std::int64_t count) {
+  return std::thread{[=] {
+    for (std::int64_t i = 0; i < count; ++i) sleeper.within(corps::no_deadline).tell<&Sleeper::note>(i);
+  }};
+}
+
+Round flood(bool by_conc, std::int64_t count, int seconds) {
   auto const gate = corps::create<Gate>(corps::here()).get();
   auto const sleeper = corps::create<Sleeper>(corps::here()).get();
   auto sleeping = sleeper.within(corps::no_deadline).call<&Sleeper::sleep>(gate);
+  forget_peak_of_memory();
   auto const before_kib = memory_kib("VmRSS");
-  double flood_us = 0;
-  std::thread teller;
-  if (by_conc) {
-    auto const flooder = corps::create<Flooder>(corps::here()).get();
-    PoliteCallers callers;
-    flooder.tell<&Flooder::flood>(sleeper, 0, count);
-    told_all.acquire();
-    flood_us = callers.stop_p99_us();
-  } else {
-    teller = std::thread{[&] {
-      for (std::int64_t i = 0; i < count; ++i) sleeper.within(corps::no_deadline).tell<&Sleeper::note>(i);
-    }};
-    flood_us = measured();
-  }
-  auto const peak_kib = memory_kib("VmHWM");
+  auto thread = by_conc ? std::thread{} : teller(sleeper, count);
+  auto const p99_us = by_conc ? flood_by_conc(sleeper, count) : polite_p99_us(seconds);
+  auto const grown_kib = memory_kib("VmHWM") - before_kib;
   gate.call<&Gate::open>().get();
   sleeping.get();
-  if (teller.joinable()) teller.join();
+  if (thread.joinable()) thread.join();
   auto const in_order = sleeper.within(corps::no_deadline).call<&Sleeper::in_order>().get();
-  auto const noted = sleeper.get<&Sleeper::noted>().get();
-  say("told %lld ran %lld in_order %d grown_kib %lld p99_us quiet %.0f flood %.0f", count, static_cast<long long>(noted),
-      in_order ? 1 : 0, static_cast<long long>(peak_kib - before_kib), quiet_us, flood_us);
+  auto const ran = sleeper.get<&Sleeper::noted>().get();
+  corps::exit(sleeper);
+  return {ran, in_order, p99_us, grown_kib};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 5) return 2;
+  bool const by_conc = std::string{argv[1]} == "conc";
+  auto const count = std::stoll(argv[2]);
+  auto const seconds = std::stoi(argv[3]);
+  auto const rounds = std::stoi(argv[4]);
+  auto corps = corps::boot<Front>({.config_files = {}, .set = {"env.threads=2"}, .arguments = {}});
+  for (int i = 0; i < rounds; ++i) {
+    auto const quiet_us = polite_p99_us(seconds);
+    auto const [ran, in_order, flood_us, grown_kib] = flood(by_conc, count, seconds);
+    say("told %lld ran %lld in_order %d grown_kib %lld p99_us quiet %.0f flood %.0f", count, static_cast<long long>(ran),
+        in_order ? 1 : 0, static_cast<long long>(grown_kib), quiet_us, flood_us);
+  }
   return corps.stop();
 }
