@@ -6,6 +6,11 @@
 #include "env/net/internal/frame_draft.hpp"
 
 namespace corps::net {
+namespace {
+
+constexpr char const* no_resume = "the frame with which the peer begins is missing";
+
+}  // namespace
 
 std::uint64_t Session::push(FrameKind kind, detail::ByteBuffer& frame, WorkerPair const& pair) {
   if (large_.takes(pair, frame.size())) return large_.add(pair, kind, frame) | ticket_bit;
@@ -177,7 +182,7 @@ void Session::forget_numbers() noexcept {
 }
 
 Session::Step Session::take_acknowledgement(std::span<std::byte const> payload) {
-  if (state_ != State::open) return refuse(Step::illegal, "an acknowledgement before the session was agreed on");
+  if (state_ != State::open) return refuse(Step::cut, no_resume);
   if (payload.size() != acknowledge_bytes) return refuse(Step::illegal, "acknowledgement of the wrong form");
   auto const received = get_number<std::uint64_t>(payload.data());
   if (received > offered_) {
@@ -192,7 +197,7 @@ Session::Step Session::take_acknowledgement(std::span<std::byte const> payload) 
 }
 
 Session::Step Session::take_numbered(Frame const& frame) {
-  if (state_ != State::open) return refuse(Step::illegal, "a frame before the session was agreed on");
+  if (state_ != State::open) return refuse(Step::cut, no_resume);
   auto const ahead = static_cast<std::int16_t>(static_cast<std::uint16_t>(frame.number - (received_ + 1)));
   if (ahead < 0) return Step::nothing;
   if (ahead > 0) {
