@@ -15,6 +15,7 @@
 #include "env/host/internal/clock.hpp"
 #include "env/host/internal/log.hpp"
 #include "env/mail/internal/cancel.hpp"
+#include "env/mail/internal/probe_way.hpp"
 #include "env/mail/internal/slab.hpp"
 #include "env/mail/internal/workers.hpp"
 #include "env/mgr/internal/own_endpoints.hpp"
@@ -98,11 +99,13 @@ EnvProcess::EnvProcess(startup::Settings const& settings, Config config, net::Id
     throw Refused{"a Corps runs in this process already, and there may be one at a time: stop that one first"};
   set_facts(settings_, identity.self);
   links_.attach(network_);
+  mail::set_probe_way(&links_);
   mail::open_gate();
 }
 
 EnvProcess::~EnvProcess() {
   mail::end_descriptor_waits();
+  mail::set_probe_way(nullptr);
   active.store(nullptr, std::memory_order_release);
 }
 

@@ -20,7 +20,8 @@ bool is_legal(Phase phase, std::uint8_t kind) noexcept {
     case FrameKind::resume:
     case FrameKind::acknowledge:
     case FrameKind::fragment:
-    case FrameKind::cancel: return phase == Phase::established;
+    case FrameKind::cancel:
+    case FrameKind::probe: return phase == Phase::established;
     case FrameKind::hello: return phase == Phase::server_awaits_hello;
     case FrameKind::challenge: return phase == Phase::client_awaits_challenge;
     case FrameKind::proof: return phase == Phase::server_awaits_proof;
@@ -32,7 +33,8 @@ bool is_legal(Phase phase, std::uint8_t kind) noexcept {
 
 bool has_number(std::uint8_t kind) noexcept {
   return (kind >= static_cast<std::uint8_t>(FrameKind::request) && kind <= static_cast<std::uint8_t>(FrameKind::control)) ||
-         kind == static_cast<std::uint8_t>(FrameKind::fragment) || kind == static_cast<std::uint8_t>(FrameKind::cancel);
+         kind == static_cast<std::uint8_t>(FrameKind::fragment) || kind == static_cast<std::uint8_t>(FrameKind::cancel) ||
+         kind == static_cast<std::uint8_t>(FrameKind::probe);
 }
 
 std::string kind_text(std::uint8_t kind) {
@@ -46,6 +48,7 @@ std::string kind_text(std::uint8_t kind) {
     case FrameKind::acknowledge: return "acknowledge";
     case FrameKind::fragment: return "fragment";
     case FrameKind::cancel: return "cancel";
+    case FrameKind::probe: return "probe";
     case FrameKind::hello: return "hello";
     case FrameKind::challenge: return "challenge";
     case FrameKind::proof: return "proof";

@@ -98,7 +98,8 @@ void Handshake::on_frame(Frame const& frame) {
     case FrameKind::resume:
     case FrameKind::acknowledge:
     case FrameKind::fragment:
-    case FrameKind::cancel: break;
+    case FrameKind::cancel:
+    case FrameKind::probe: break;
   }
   fail("unexpected frame: " + kind_text(static_cast<std::uint8_t>(frame.kind)));  // the reader lets none of these through
 }

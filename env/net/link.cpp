@@ -165,6 +165,31 @@ void Link::cancel(std::uint64_t number) noexcept {
   if (carrier != nullptr) Gathering::flush(std::move(carrier));
 }
 
+// Nobody misses one that is not sent: it is only a look.
+bool Link::send_probe(std::uint64_t number, std::span<std::byte const> body) noexcept {
+  FrameDraft frame;
+  frame.bytes().append(body.data(), body.size());
+  if (frame.bytes().size() > limits_.fragment_bytes) return false;
+  std::shared_ptr<Carrier> carrier;
+  {
+    std::lock_guard const lock{mutex_};
+    if (carrier_ == nullptr && !resuming_) return false;
+    auto pair = control_pair;
+    if (number != mail::probe_goes_home) {
+      auto const found = open_.find(number);
+      if (found == open_.end()) return false;
+      auto const& request = *found->second.request;
+      pair = {static_cast<std::uint64_t>(request.caller_id), static_cast<std::uint64_t>(request.target)};
+    }
+    std::lock_guard const session_lock{session_mutex_};
+    if (session_.kept_bytes_for(frame.bytes().size()) > limits_.in_flight_bytes_max) return false;
+    session_.push(FrameKind::probe, frame.bytes(), pair);
+    carrier = carrier_;
+  }
+  if (carrier != nullptr) Gathering::flush(std::move(carrier));
+  return true;
+}
+
 std::unique_ptr<Request> Link::take_open(std::uint64_t number) {
   std::lock_guard const lock{mutex_};
   auto found = open_.extract(number);
@@ -248,6 +273,14 @@ void Link::on_cancel(std::span<std::byte const> payload) {
   in(number);
   in.finish();
   if (auto const by = served_.give_up(number); by != ConcId::none) mail::tell_of_cancel(by);
+}
+
+void Link::on_probe(std::span<std::byte const> payload) {
+  Unpacker in{payload};
+  std::uint64_t number = 0;
+  in(number);
+  if (number == mail::probe_goes_home) return mail::probe_came_back(in);
+  mail::probe_came(env_, served_.find(number), in);
 }
 
 WorkerPair Link::pair_of(FrameKind kind, std::span<std::byte const> payload) {

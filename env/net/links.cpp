@@ -107,6 +107,11 @@ void Links::cancel(EnvId env, std::uint64_t number) noexcept {
   if (auto* const way = find(env)) way->cancel(number);
 }
 
+bool Links::send_probe(EnvId env, std::uint64_t number, std::span<std::byte const> body) noexcept {
+  auto* const way = find(env);
+  return way != nullptr && way->send_probe(number, body);
+}
+
 bool Links::send_control(EnvId env, std::span<std::byte const> bytes) {
   auto* const way = find(env);
   return way != nullptr && way->send_control(bytes);
@@ -200,6 +205,7 @@ void Links::on_frame(Carrier& carrier, Frame const& frame) {
 
 void Links::on_whole(Carrier& carrier, Link& way, FrameKind kind, std::span<std::byte const> payload) {
   if (kind == FrameKind::control) return directory_.on_control(carrier.peer(), payload);
+  if (kind == FrameKind::probe) return way.on_probe(payload);
   if (!unpacking_.idle()) {
     bool const is_cancel = kind == FrameKind::cancel;  // behind all: it says nothing of whose request it must not overtake
     auto const pair = is_cancel ? WorkerPair{} : way.pair_of(kind, payload);

@@ -22,11 +22,24 @@ void ServedCalls::remove(Request& call) noexcept {
   if (call.open_next != nullptr) call.open_next->open_prev = call.open_prev;
 }
 
-ConcId ServedCalls::give_up(std::uint64_t number) noexcept {
-  std::lock_guard const lock{mutex_};
+/// With the lock held.
+Request* ServedCalls::in_list(std::uint64_t number) noexcept {
   auto* call = list_of(number);
   while (call != nullptr && call->origin_call != number) call = call->open_next;
+  return call;
+}
+
+ConcId ServedCalls::give_up(std::uint64_t number) noexcept {
+  std::lock_guard const lock{mutex_};
+  auto* const call = in_list(number);
   return call != nullptr && !call->give_up() && call->note_cancel() ? call->target : ConcId::none;
+}
+
+mail::ServedCall ServedCalls::find(std::uint64_t number) noexcept {
+  std::lock_guard const lock{mutex_};
+  auto const* const call = in_list(number);
+  if (call == nullptr) return {};
+  return {call, call->target, call->progress.load(std::memory_order_acquire) != Request::Progress::away};
 }
 
 }  // namespace corps::net

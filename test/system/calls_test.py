@@ -88,6 +88,21 @@ class CallsTest(corps_kit.CorpsCase):
             self.assertIn("counted: 0\n", self.running.stdout_text(), "what was not begun is not run")
             self.assert_no_errors_logged(self.running)
 
+    def test_circles_across_envs_are_named(self):
+        for carrier in ("auto", "tcp"):
+            outcomes = self.outcomes("cycles", f"net.carrier={carrier}")
+            for what, envs in (("two", (0, 1)), ("three", (0, 1, 2)), ("tail", (1, 2))):
+                took, text = outcomes[what]
+                self.assertRegex(text, "^RemoteError yes: requests wait for each other in a circle: ", what)
+                for env in envs:
+                    self.assertRegex(text, f"Ring::pass at env {env}, conc ", what)
+                self.assertEqual(text.count("waits for"), len(envs), text)
+                self.assertLess(took, SOON_MS, what)
+            stdout = self.running.stdout_text()
+            self.assertIn("met: 5, ran: 5\n", stdout, "of two waits one ends, and the other call is served")
+            self.assertIn("bounced: 20\n", stdout)
+            self.assert_no_errors_logged(self.running)
+
     def test_large_arguments(self):
         self.outcomes("sizes", envs=2)
         sizes = re.findall(r"^(\d+) MiB: (\S+) ms, same, (\d+) small calls, worst (\S+) ms$", self.running.stdout_text(), re.MULTILINE)

@@ -27,7 +27,7 @@ def frame(kind, payload, length=None, flags=0, reserved=0):
     return struct.pack("<IBBH", len(payload) if length is None else length, kind, flags, reserved) + payload
 
 
-def hello(corps_id, env=1, epoch=1, low=5, high=5):
+def hello(corps_id, env=1, epoch=1, low=6, high=6):
     return frame(HELLO, struct.pack("<HH16sII32s", low, high, corps_id, env, epoch, bytes(32)))
 
 
@@ -175,7 +175,7 @@ class GarbageTest(GarbageCase):
         for data, reason in (
             (hello(other), "the peer belongs to another Corps"),
             (hello(self.corps_id, env=1), "the peer claims to be this Env itself"),
-            (hello(self.corps_id, low=6, high=9), "version mismatch"),
+            (hello(self.corps_id, low=7, high=9), "version mismatch"),
             (hello(self.corps_id, low=9, high=2), "empty range of versions"),
             (frame(HELLO, bytes(3)), "hello of 3 bytes"),
             (frame(HELLO, hello(self.corps_id)[8:] + b"x"), "hello of 61 bytes"),

@@ -58,13 +58,21 @@ TEST_CASE("frame: frames are the same however the stream is cut") {
 
 TEST_CASE("frame: every kind in every phase") {
   using P = Phase;
-  std::set<std::pair<Phase, unsigned>> const legal{{P::established, 1},           {P::established, 2},
-                                                   {P::established, 3},           {P::established, 4},
-                                                   {P::established, 5},           {P::established, 6},
-                                                   {P::established, 7},           {P::established, 8},
-                                                   {P::established, 9},           {P::server_awaits_hello, 16},
-                                                   {P::server_awaits_proof, 18},  {P::client_awaits_challenge, 17},
-                                                   {P::client_awaits_accept, 19}, {P::client_awaits_challenge, 20},
+  std::set<std::pair<Phase, unsigned>> const legal{{P::established, 1},
+                                                   {P::established, 2},
+                                                   {P::established, 3},
+                                                   {P::established, 4},
+                                                   {P::established, 5},
+                                                   {P::established, 6},
+                                                   {P::established, 7},
+                                                   {P::established, 8},
+                                                   {P::established, 9},
+                                                   {P::established, 15},
+                                                   {P::server_awaits_hello, 16},
+                                                   {P::server_awaits_proof, 18},
+                                                   {P::client_awaits_challenge, 17},
+                                                   {P::client_awaits_accept, 19},
+                                                   {P::client_awaits_challenge, 20},
                                                    {P::client_awaits_accept, 20}};
   for (auto const phase :
        {P::server_awaits_hello, P::server_awaits_proof, P::client_awaits_challenge, P::client_awaits_accept, P::established}) {

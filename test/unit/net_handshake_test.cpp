@@ -98,8 +98,8 @@ TEST_CASE("handshake: two Envs of one Corps prove themselves to each other") {
                          "10"
                          "00"
                          "0000"
-                         "0500"
-                         "0500"
+                         "0600"
+                         "0600"
                          "c0c0"));
 }
 
@@ -279,8 +279,8 @@ TEST_CASE("handshake: versions") {
     char const* reason;
   };
   for (auto const& [lowest, highest, reason] :
-       {Case{6, 7, "version mismatch: the peer speaks 6 to 7, this process 5"},
-        Case{1, 1, "version mismatch: the peer speaks 1, this process 5"}, Case{5, 1, "hello with an empty range of versions"}}) {
+       {Case{7, 8, "version mismatch: the peer speaks 7 to 8, this process 6"},
+        Case{1, 1, "version mismatch: the peer speaks 1, this process 6"}, Case{6, 1, "hello with an empty range of versions"}}) {
     Pair pair;
     auto hello = pair.client.output();
     put_number(hello.data() + 16, lowest);
@@ -294,22 +294,22 @@ TEST_CASE("handshake: versions") {
     Pair pair;
     Bytes hello(magic.begin(), magic.end());
     Bytes payload(100);
-    put_number(payload.data(), std::uint16_t{6});
+    put_number(payload.data(), std::uint16_t{7});
     put_number(payload.data() + 2, std::uint16_t{9});
     auto const frame = frame_bytes(FrameKind::hello, payload);
     hello.insert(hello.end(), frame.begin(), frame.end());
     CHECK(feed(pair.server, hello) == State::failed);
-    CHECK(pair.server.reason() == "version mismatch: the peer speaks 6 to 9, this process 5");
+    CHECK(pair.server.reason() == "version mismatch: the peer speaks 7 to 9, this process 6");
     CHECK(feed(pair.client, pair.server.output()) == State::failed);
-    CHECK(pair.client.reason() == "refused: version mismatch: the peer speaks 5, this process 5");
+    CHECK(pair.client.reason() == "refused: version mismatch: the peer speaks 6, this process 6");
   }
   SUBCASE("a server cannot choose what was not offered") {
     Pair pair;
     feed(pair.server, pair.client.output());
     auto challenge = pair.server.output();
-    put_number(challenge.data() + 16, std::uint16_t{6});
+    put_number(challenge.data() + 16, std::uint16_t{7});
     CHECK(feed(pair.client, challenge) == State::failed);
-    CHECK(pair.client.reason() == "the peer chose version 6, which was not offered");
+    CHECK(pair.client.reason() == "the peer chose version 7, which was not offered");
   }
 }
 

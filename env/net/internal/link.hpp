@@ -46,6 +46,8 @@ class Link final : public detail::Origin, private Outbox {
   bool send_control(std::span<std::byte const> bytes);
   /// The caller has given a call up, of which the number is in its origin_call. Does nothing once it is answered.
   void cancel(std::uint64_t number) noexcept;
+  /// Sends the body of a probe, behind the call of this number; false if it cannot be, now. See mail::ProbeWay.
+  bool send_probe(std::uint64_t number, std::span<std::byte const> body) noexcept;
   /// The answer to a request that came over this link. Dropped when the caller's Env is gone.
   void answer(std::unique_ptr<detail::Request> request) noexcept override;
 
@@ -118,6 +120,8 @@ class Link final : public detail::Origin, private Outbox {
   void on_answer(std::span<std::byte const> payload);
   void on_error(std::span<std::byte const> payload);
   void on_cancel(std::span<std::byte const> payload);
+  /// On the I/O thread.
+  void on_probe(std::span<std::byte const> payload);
   /// What the peer sent is no message: its carrier is closed.
   void close(std::string why);
 

@@ -38,7 +38,7 @@ class Directory {
 
 /// All links of an Env: they carry requests to other Envs and their answers back.
 /// Threads: any, where nothing else is said.
-class Links final : public Events {
+class Links final : public Events, public mail::ProbeWay {
  public:
   Links(EnvId self, Directory& directory, LinkLimits limits);
   ~Links();
@@ -51,6 +51,7 @@ class Links final : public Events {
   void send(std::unique_ptr<detail::Request> request, EnvId env) noexcept;
   /// The caller has given up a call to this Env; see Link::cancel.
   void cancel(EnvId env, std::uint64_t number) noexcept;
+  bool send_probe(EnvId env, std::uint64_t number, std::span<std::byte const> body) noexcept override;
   /// Sends a control frame; false if there is no way to send it now.
   bool send_control(EnvId env, std::span<std::byte const> bytes);
   /// An Env has ended, as `how` says: its open calls end, and no new ones are sent.

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "corps/detail/envelope.hpp"
+#include "env/mail/internal/probe_way.hpp"
 
 namespace corps::net {
 
@@ -22,10 +23,13 @@ class ServedCalls {
   /// The peer wants no answer any more. Returns whose method must be told: it was begun, and has not been told before. None: it
   /// was not begun and will not be, or there is no such call.
   ConcId give_up(std::uint64_t number) noexcept;
+  /// A call of the peer, as it is now.
+  mail::ServedCall find(std::uint64_t number) noexcept;
 
  private:
   static constexpr std::size_t lists = 256;  // one behind the other, the calls would take long to search
 
+  detail::Request* in_list(std::uint64_t number) noexcept;
   detail::Request*& list_of(std::uint64_t number) noexcept { return lists_[number % lists]; }
 
   std::mutex mutex_;  // a leaf

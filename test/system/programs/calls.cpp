@@ -108,6 +108,52 @@ class Step : public corps::Conc {
   int count_ = 0;
 };
 
+/// Waits for others, in a circle or not.
+class Ring : public corps::Conc {
+ public:
+  using Names = std::vector<corps::Name<Ring>>;
+
+  /// Calls the first of them on, which calls the next.
+  corps::Task<int> pass(Names way) {
+    if (way.empty()) co_return 0;
+    auto const next = way.front();
+    way.erase(way.begin());
+    auto call = next.call<&Ring::pass>(way);
+    auto const below = co_await call;
+    co_return below + 1;
+  }
+  /// Calls it when both are busy. Whether that ended with a circle.
+  corps::Task<int> meet(corps::Name<Ring> other, corps::Name<Witness> witness, std::string round) {
+    witness.tell<&Witness::saw>(round + to_string(my_addr()));
+    auto both = witness.call<&Witness::wait>(round + to_string(other.address()));
+    co_await both;
+    auto call = other.call<&Ring::count>();
+    try {
+      (void)co_await call;
+    } catch (corps::CallCycle const&) {
+      co_return 1;
+    }
+    co_return 0;
+  }
+  int count() { return ++count_; }
+
+ private:
+  int count_ = 0;
+};
+
+class OpenRing : public corps::Conc {
+ public:
+  static constexpr bool corps_interleaved = true;
+  /// Back and forth between two, each of which waits for the other all the time.
+  corps::Task<int> bounce(corps::Name<OpenRing> self, corps::Name<OpenRing> other, int times) {
+    if (times == 0) co_await corps::sleep_for(200ms);
+    if (times == 0) co_return 0;
+    auto call = other.call<&OpenRing::bounce>(other, self, times - 1);
+    auto const below = co_await call;
+    co_return below + 1;
+  }
+};
+
 /// A request for a method that is in no table: what another program, or another version of this one, would send.
 struct Stranger final : corps::detail::Reply<int> {
   Stranger() : Reply<int>(&record) {}
@@ -145,6 +191,7 @@ class Calls : public corps::Corps {
     if (mode == "names") co_await names();
     if (mode == "deadlines") co_await deadlines();
     if (mode == "cancels") co_await cancels();
+    if (mode == "cycles") co_await cycles();
     if (mode == "sizes") co_await sizes();
     if (mode == "limits") co_await limits();
     if (mode == "flood") co_await flood();
@@ -276,6 +323,33 @@ class Calls : public corps::Corps {
     co_await outcome("computing", std::move(computing));
     co_await witness.call<&Witness::wait>("computes no more");
     say("counted: %d", co_await busy.call<&Step::count>());
+  }
+
+  corps::Task<> cycles() {
+    Ring::Names ring;
+    for (corps::EnvId env = 0; env < 3; ++env) ring.push_back(co_await corps::create<Ring>(corps::env(env)));
+    Ring::Names const two{ring[1], ring[0]};
+    Ring::Names const three{ring[1], ring[2], ring[0]};
+    Ring::Names const tail{ring[1], ring[2], ring[1]};  // the first of the ring's Workers is not in the circle
+    co_await outcome("two", ring[0].call<&Ring::pass>(two));
+    co_await outcome("three", ring[0].call<&Ring::pass>(three));
+    co_await outcome("tail", ring[0].call<&Ring::pass>(tail));
+
+    auto const witness = co_await corps::create<Witness>(corps::here());
+    int met = 0;
+    for (int round = 0; round < 5; ++round) {
+      auto first = ring[1].call<&Ring::meet>(ring[2], witness, std::to_string(round));
+      auto second = ring[2].call<&Ring::meet>(ring[1], witness, std::to_string(round));
+      met += co_await first;
+      met += co_await second;
+    }
+    auto const ran_one = co_await ring[1].call<&Ring::count>();
+    auto const ran_two = co_await ring[2].call<&Ring::count>();
+    say("met: %d, ran: %d", met, ran_one + ran_two - 2);
+
+    auto const left = co_await corps::create<OpenRing>(corps::env(1));
+    auto const right = co_await corps::create<OpenRing>(corps::env(2));
+    say("bounced: %d", co_await left.call<&OpenRing::bounce>(left, right, 20));
   }
 
   corps::Task<> sizes() {
