@@ -16,6 +16,7 @@
 #include "env/boot/internal/other_env.hpp"
 #include "env/host/internal/cores.hpp"
 #include "env/host/internal/log.hpp"
+#include "env/host/internal/memory.hpp"
 #include "env/host/internal/process.hpp"
 #include "env/host/internal/signals.hpp"
 #include "env/mgr/internal/corps_mgr.hpp"
@@ -85,12 +86,14 @@ int run_guarded(AppRecord const& app, int argc, char** argv) {
 
 int run_app(AppRecord const& app, int argc, char** argv) noexcept {
   host::open_standard_descriptors();
+  host::keep_freed_memory();
   check_methods();
   return run_guarded(app, argc, argv);
 }
 
 std::unique_ptr<BootedCorps> boot_app(AppRecord const& app, BootRequest const& what) {
   host::open_standard_descriptors();
+  host::keep_freed_memory();
   check_methods();
   if (startup::started_as_env()) {
     auto const exit_code = run_guarded(app, 0, nullptr);
