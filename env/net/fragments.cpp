@@ -1,8 +1,5 @@
 #include "env/net/internal/fragments.hpp"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -11,22 +8,10 @@ namespace corps::net {
 
 namespace {
 
-/// Of a message that is not larger, the memory goes at once: that takes 0.1 ms for each MiB, and memory that stays in use need
-/// not be made anew for the next message.
-constexpr std::size_t freed_at_once_bytes_max = std::size_t{8} << 20;
+/// A fragment that is not larger is copied: the carrier then finds it in one piece with others.
+constexpr std::size_t copied_fragment_bytes_max = std::size_t{1} << 10;
 
 bool is_whole_kind(FrameKind kind) noexcept { return kind >= FrameKind::request && kind <= FrameKind::control; }
-
-/// Of a large message, what has left: so that its memory goes piece by piece, and not in one long system call at its end.
-/// `begin`: of memory of which nothing is used any more up to `to`; `from`: where the last time ended.
-void give_back_pages(std::byte* begin, std::byte* from, std::byte* to) noexcept {
-  static auto const page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  auto const up = [](std::byte const* at) { return (reinterpret_cast<std::uintptr_t>(at) + page - 1) / page * page; };
-  auto const down = [](std::byte const* at) { return reinterpret_cast<std::uintptr_t>(at) / page * page; };
-  auto const first = std::max(up(begin), down(from));
-  auto const last = down(to);
-  if (first < last) ::madvise(begin + (first - reinterpret_cast<std::uintptr_t>(begin)), last - first, MADV_DONTNEED);
-}
 
 }  // namespace
 
@@ -43,7 +28,7 @@ std::uint64_t LargeMessages::add(WorkerPair const& pair, FrameKind kind, detail:
     lane = waiting_.insert(waiting_.end(), Lane{pair, {}, 0});
     lanes_.emplace(pair, lane);
   }
-  lane->messages.push_back({kind, std::move(frame), ticket});
+  lane->messages.push_back({kind, std::make_shared<detail::ByteBuffer>(std::move(frame)), ticket});
   tickets_.insert(ticket);
   return ticket;
 }
@@ -51,8 +36,8 @@ std::uint64_t LargeMessages::add(WorkerPair const& pair, FrameKind kind, detail:
 void LargeMessages::begin_lanes() {
   while (!waiting_.empty() && begun_.size() < partial_messages_max) {
     auto& message = waiting_.front().messages.front();
-    if (begun_bytes_ != 0 && begun_bytes_ + message.frame.size() > limits_.begun_bytes_max) return;
-    begun_bytes_ += message.frame.size();
+    if (begun_bytes_ != 0 && begun_bytes_ + message.frame->size() > limits_.begun_bytes_max) return;
+    begun_bytes_ += message.frame->size();
     message.number = ++last_number_;
     begun_.splice(begun_.end(), waiting_, waiting_.begin());
   }
@@ -63,41 +48,44 @@ LargeMessages::Next LargeMessages::next() {
   auto const lane = begun_.begin();
   auto& message = lane->messages.front();
   bool const is_cut = message.number != 0;
-  auto result = is_cut ? cut(message) : Next{message.kind, std::move(message.frame)};
-  if (!is_cut) small_bytes_ -= result.frame.size();
-  lane->turn_bytes += result.frame.size();
-  bool const ends = !is_cut || message.at == message.frame.size();
+  auto const size = message.frame->size();
+  auto result = is_cut ? cut(message) : Next{message.kind, std::move(*message.frame), {}};
+  if (!is_cut) small_bytes_ -= size;
+  lane->turn_bytes += result.frame.size() + result.part.size();
+  bool const ends = !is_cut || message.at == size;
   bool const turn_is_over = lane->turn_bytes >= limits_.fragment_bytes;
   if (turn_is_over) lane->turn_bytes = 0;
   if (turn_is_over) begun_.splice(begun_.end(), begun_, lane);
-  if (ends) end_message(lane);
+  if (ends) end_message(lane, size);
   return result;
 }
 
 LargeMessages::Next LargeMessages::cut(Message& message) {
-  auto const count = std::min(limits_.fragment_bytes, message.frame.size() - message.at);
-  Next result{FrameKind::fragment, {}};
-  result.frame.reserve(header_bytes + fragment_head_bytes + count);
+  auto const size = message.frame->size();
+  auto const count = std::min(limits_.fragment_bytes, size - message.at);
+  bool const is_copied = count <= copied_fragment_bytes_max;
+  Next result{FrameKind::fragment, {}, {}};
+  result.frame.reserve(header_bytes + fragment_head_bytes + (is_copied ? count : 0));
   auto* const head = result.frame.extend(header_bytes + fragment_head_bytes) + header_bytes;
+  unsigned flags = message.at == header_bytes ? fragment_first : 0U;
+  if (message.at + count == size) flags |= fragment_last;
   put_number(head, message.number);
   head[4] = static_cast<std::byte>(message.kind);
+  head[5] = static_cast<std::byte>(flags);
   put_number(head + 6, std::uint16_t{0});
-  unsigned flags = message.at == header_bytes ? fragment_first : 0U;
-  result.frame.append(message.frame.data() + message.at, count);
-  if (message.frame.size() > freed_at_once_bytes_max)
-    give_back_pages(message.frame.data() + header_bytes, message.frame.data() + message.at,
-                    message.frame.data() + message.at + count);
+  if (is_copied)
+    result.frame.append(message.frame->data() + message.at, count);
+  else
+    result.part = MessagePart(message.frame, message.at, count);
   message.at += count;
   large_bytes_ -= count;
-  if (message.at == message.frame.size()) flags |= fragment_last;
-  head[5] = static_cast<std::byte>(flags);
   return result;
 }
 
-void LargeMessages::end_message(Lanes::iterator lane) {
+void LargeMessages::end_message(Lanes::iterator lane, std::size_t frame_size) {
   auto& message = lane->messages.front();
   if (message.number != 0) {
-    begun_bytes_ -= message.frame.size();
+    begun_bytes_ -= frame_size;
     large_bytes_ -= header_bytes;
   }
   tickets_.erase(message.ticket);
@@ -105,7 +93,7 @@ void LargeMessages::end_message(Lanes::iterator lane) {
   if (lane->messages.empty()) {
     lanes_.erase(lane->pair);
     begun_.erase(lane);
-  } else if (is_large(lane->messages.front().frame.size())) {
+  } else if (is_large(lane->messages.front().frame->size())) {
     lane->turn_bytes = 0;
     waiting_.splice(waiting_.end(), begun_, lane);
   }
@@ -116,8 +104,8 @@ void LargeMessages::drop_begun() {
     auto const here = lane++;
     auto& message = here->messages.front();
     if (message.number == 0) continue;
-    large_bytes_ -= message.frame.size() - message.at;
-    end_message(here);
+    large_bytes_ -= message.frame->size() - message.at;
+    end_message(here, message.frame->size());
   }
 }
 

@@ -24,14 +24,15 @@ FrameQueue::~FrameQueue() { clear(); }
 
 // --- what is put in ------------------------------------------------------------------------------------------------
 
-void FrameQueue::push(FrameKind kind, std::uint16_t number, detail::ByteBuffer& frame) {
-  auto const header = frame_header(kind, frame.size() - header_bytes, number);
+void FrameQueue::push(FrameKind kind, std::uint16_t number, detail::ByteBuffer& frame, MessagePart part) {
+  auto const size = frame.size() + part.size();
+  auto const header = frame_header(kind, size - header_bytes, number);
   std::ranges::copy(header, frame.data());
-  auto const size = frame.size();
-  if (size > packed_bytes_max) {
-    blocks_.push_back({std::move(frame)});
+  if (size > packed_bytes_max || !part.empty()) {
+    blocks_.push_back({std::move(frame), 0, std::move(part)});
   } else {
-    if (blocks_.empty() || blocks_.back().bytes.capacity() - blocks_.back().bytes.size() < size) add_block(size);
+    if (blocks_.empty() || !blocks_.back().part.empty() || blocks_.back().bytes.capacity() - blocks_.back().bytes.size() < size)
+      add_block(size);
     blocks_.back().bytes.append(frame.data(), size);
   }
   ++blocks_.back().frames;
@@ -57,7 +58,7 @@ std::size_t FrameQueue::frame_size(Place const& place) const noexcept {
 }
 
 bool FrameQueue::at_end(Place const& place) const noexcept {
-  return place.block < blocks_.size() && place.at == blocks_[place.block].bytes.size();
+  return place.block < blocks_.size() && place.at == blocks_[place.block].size();
 }
 
 /// The same, where a frame is: the end of a block is the beginning of the next.
@@ -80,6 +81,18 @@ void FrameQueue::pass(Place& place) const noexcept {
 
 // --- what is sent --------------------------------------------------------------------------------------------------
 
+/// Of a block, what is from `at` to `to`.
+std::size_t FrameQueue::offer_block(std::span<Piece> pieces, std::size_t block, std::size_t at, std::size_t to) const noexcept {
+  auto const bytes = blocks_[block].bytes.view();
+  std::size_t count = 0;
+  if (at < bytes.size()) pieces[count++] = bytes.subspan(at, std::min(to, bytes.size()) - at);
+  if (to > bytes.size() && count < pieces.size()) {
+    auto const begin = std::max(at, bytes.size());
+    pieces[count++] = blocks_[block].part.bytes().subspan(begin - bytes.size(), to - begin);
+  }
+  return count;
+}
+
 std::size_t FrameQueue::offer(std::span<Piece> pieces, std::size_t& frames) const noexcept {
   auto from = of_frame(next_);
   std::size_t count = 0;
@@ -87,14 +100,14 @@ std::size_t FrameQueue::offer(std::span<Piece> pieces, std::size_t& frames) cons
   for (auto at = from.at + partial_; from.block < blocks_.size() && count < pieces.size();
        from = {from.block + 1, 0, 0}, at = 0) {
     auto const& block = blocks_[from.block];
-    pieces[count++] = block.bytes.view().subspan(at);
+    count += offer_block(pieces.subspan(count), from.block, at, block.size());
     frames += block.frames - from.frame;
   }
   return count;
 }
 
-Piece FrameQueue::offer_begun() const noexcept {
-  return blocks_[next_.block].bytes.view().subspan(next_.at + partial_, frame_size(next_) - partial_);
+std::size_t FrameQueue::offer_begun(std::span<Piece> pieces) const noexcept {
+  return offer_block(pieces, next_.block, next_.at + partial_, next_.at + frame_size(next_));
 }
 
 void FrameQueue::taken(std::size_t bytes) noexcept {
@@ -164,7 +177,7 @@ void FrameQueue::drop_first_block() noexcept {
 void FrameQueue::drop_sparse_block() noexcept {
   if (count_ != 0 || leases_ != 0 || blocks_.empty()) return;
   auto& last = blocks_.back();
-  if (last.bytes.capacity() > next_block_bytes) return drop_first_block();
+  if (last.bytes.capacity() > next_block_bytes || !last.part.empty()) return drop_first_block();
   last.bytes.clear();
   last.frames = 0;
   first_ = next_ = {};

@@ -21,15 +21,15 @@ std::uint64_t Session::push(FrameKind kind, detail::ByteBuffer& frame, WorkerPai
   return id;
 }
 
-std::uint64_t Session::number(FrameKind kind, detail::ByteBuffer& frame) {
+std::uint64_t Session::number(FrameKind kind, detail::ByteBuffer& frame, MessagePart part) {
   auto const number = acked_ + frames_.count() + 1;
-  frames_.push(kind, static_cast<std::uint16_t>(number), frame);
+  frames_.push(kind, static_cast<std::uint16_t>(number), frame, std::move(part));
   return number;
 }
 
 void Session::take_turn() {
   auto next = large_.next();
-  number(next.kind, next.frame);
+  number(next.kind, next.frame, std::move(next.part));
   since_turn_ = 0;
 }
 
@@ -82,8 +82,8 @@ std::size_t Session::offer(std::span<Piece> pieces) noexcept {
   std::size_t frames = 0;
   bool const open = state_ == State::open;
   if (open && frames_.in_frame() && own_.count() != 0) {
-    pieces[count++] = frames_.offer_begun();  // a frame that was begun is ended first
-    offered_rest_ = pieces[0].size();
+    count = frames_.offer_begun(pieces);  // a frame that was begun is ended first
+    for (auto const piece : pieces.first(count)) offered_rest_ += piece.size();
     frames = 1;
   }
   std::size_t own = 0;

@@ -17,6 +17,7 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
+/// Fragments of this size are copied out of their message; of the larger ones, what is sent lies in it.
 constexpr FragmentLimits small_limits{.fragment_bytes = 100, .message_bytes_max = 1000, .begun_bytes_max = 2000};
 
 detail::ByteBuffer frame_of(char letter, std::size_t size) {
@@ -34,10 +35,18 @@ Bytes fragment(std::uint32_t number, unsigned flags, std::size_t size, std::uint
   return payload;
 }
 
+/// What the carrier gets of it, without the header.
+Bytes payload_of(LargeMessages::Next const& next) {
+  auto const begin = next.frame.view().subspan(header_bytes);
+  Bytes payload(begin.begin(), begin.end());
+  payload.insert(payload.end(), next.part.bytes().begin(), next.part.bytes().end());
+  return payload;
+}
+
 /// "a100" is a fragment of the message of letter a, "b!" a whole frame.
 std::string next_text(LargeMessages& messages) {
   auto const next = messages.next();
-  auto const payload = next.frame.view().subspan(header_bytes);
+  auto const payload = payload_of(next);
   if (next.kind != FrameKind::fragment) return std::string(1, static_cast<char>(payload[0])) + "!";
   return std::string(1, static_cast<char>(payload[fragment_head_bytes])) + std::to_string(payload.size() - fragment_head_bytes);
 }
@@ -115,7 +124,7 @@ TEST_CASE("fragments: what is sent arrives whole, and in order between two Worke
       }
       for (auto left = random() % 4; left != 0 && !messages.empty(); --left) {
         auto const next = messages.next();
-        auto const payload = next.frame.view().subspan(header_bytes);
+        auto const payload = payload_of(next);
         if (next.kind != FrameKind::fragment) {
           take(payload);
         } else if (auto const whole = reassembly.take(payload)) {
@@ -128,6 +137,27 @@ TEST_CASE("fragments: what is sent arrives whole, and in order between two Worke
     }
     CHECK(got == sent);
     CHECK(reassembly.empty());
+  }
+}
+
+TEST_CASE("fragments: what is sent of a large message lies where it was packed, as long as anybody reads it") {
+  constexpr std::size_t fragment_bytes = 5000;
+  LargeMessages messages({.fragment_bytes = fragment_bytes, .message_bytes_max = 100'000, .begun_bytes_max = 100'000});
+  auto frame = frame_of('a', 2 * fragment_bytes + 10);
+  auto const* const packed = frame.data() + header_bytes;
+  messages.add({1, 2}, FrameKind::request, frame);
+  auto const first = messages.next();
+  auto const second = messages.next();
+  auto const third = messages.next();
+  CHECK(messages.empty());
+  CHECK(first.part.bytes().data() == packed);
+  CHECK(first.part.size() == fragment_bytes);
+  CHECK(second.part.bytes().data() == packed + fragment_bytes);
+  CHECK(second.part.size() == fragment_bytes);
+  CHECK(third.part.empty());
+  for (auto const* const next : {&first, &second, &third}) {
+    auto const payload = payload_of(*next);
+    CHECK(std::ranges::all_of(std::span(payload).subspan(fragment_head_bytes), [](auto byte) { return byte == std::byte{'a'}; }));
   }
 }
 

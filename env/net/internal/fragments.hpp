@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 #include <unordered_set>
 
 #include "corps/detail/bytes.hpp"
+#include "env/net/internal/message_part.hpp"
 #include "env/net/internal/wire.hpp"
 
 namespace corps::net {
@@ -63,6 +65,7 @@ class LargeMessages {
   struct Next {
     FrameKind kind;
     detail::ByteBuffer frame;  // with room for its header
+    MessagePart part;          // what follows it in the same frame
   };
   /// The frame that is sent next. Not if it is empty.
   Next next();
@@ -74,7 +77,7 @@ class LargeMessages {
  private:
   struct Message {
     FrameKind kind;
-    detail::ByteBuffer frame;
+    std::shared_ptr<detail::ByteBuffer> frame;
     std::uint64_t ticket;
     std::size_t at = header_bytes;  // of the first byte that has not left
     std::uint32_t number = 0;       // among the messages sent in fragments; 0: none was sent
@@ -88,7 +91,7 @@ class LargeMessages {
 
   void begin_lanes();
   Next cut(Message& message);
-  void end_message(Lanes::iterator lane);
+  void end_message(Lanes::iterator lane, std::size_t frame_size);
 
   FragmentLimits limits_;
   Lanes waiting_;  // their first message is large, and not begun

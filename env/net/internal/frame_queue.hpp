@@ -8,6 +8,7 @@
 #include "corps/detail/bytes.hpp"
 #include "env/net/internal/carrier.hpp"
 #include "env/net/internal/frame.hpp"
+#include "env/net/internal/message_part.hpp"
 
 namespace corps::net {
 
@@ -23,13 +24,13 @@ class FrameQueue {
   FrameQueue& operator=(FrameQueue const&) = delete;
 
   /// `frame` begins with room for its header. `number` goes into it. A small frame is copied, and the buffer stays with its
-  /// maker for the next one; a large one is taken over.
-  void push(FrameKind kind, std::uint16_t number, detail::ByteBuffer& frame);
+  /// maker for the next one; a large one is taken over, and so is one that ends with a part of a message.
+  void push(FrameKind kind, std::uint16_t number, detail::ByteBuffer& frame, MessagePart part = {});
 
   /// What is to be sent next. `frames`: how many it is, one that was begun counts too.
   std::size_t offer(std::span<Piece> pieces, std::size_t& frames) const noexcept;
-  /// Only the rest of the frame that was begun: in_frame(). One piece.
-  Piece offer_begun() const noexcept;
+  /// Only the rest of the frame that was begun: in_frame(). Two pieces at most.
+  std::size_t offer_begun(std::span<Piece> pieces) const noexcept;
   /// Somebody reads what was offered: until give_back(), none of it is freed.
   void hold() noexcept { ++leases_; }
   void give_back() noexcept;
@@ -61,8 +62,10 @@ class FrameQueue {
  private:
   /// Whole frames, one behind the other. The last block alone grows, and never past its capacity: it may be read meanwhile.
   struct Block {
+    std::size_t size() const noexcept { return bytes.size() + part.size(); }
     detail::ByteBuffer bytes;
     std::size_t frames = 0;
+    MessagePart part;  // of the one frame, behind its bytes
   };
   /// Where a frame begins, or will.
   struct Place {
@@ -72,6 +75,7 @@ class FrameQueue {
   };
 
   void add_block(std::size_t needed);
+  std::size_t offer_block(std::span<Piece> pieces, std::size_t block, std::size_t at, std::size_t to) const noexcept;
   std::size_t frame_size(Place const& place) const noexcept;
   bool at_end(Place const& place) const noexcept;
   Place of_frame(Place const& place) const noexcept;

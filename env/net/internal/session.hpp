@@ -114,7 +114,7 @@ class Session {
   enum class State : std::uint8_t { down, greeting, open };
   static constexpr std::uint64_t ticket_bit = std::uint64_t{1} << 63;  // of one that waits, or has, for its turns
 
-  std::uint64_t number(FrameKind kind, detail::ByteBuffer& frame);
+  std::uint64_t number(FrameKind kind, detail::ByteBuffer& frame, MessagePart part = {});
   void take_turn();
   void put_own_frame();
   void release_acked() noexcept;
