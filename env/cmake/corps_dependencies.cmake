@@ -8,14 +8,12 @@ find_package(spdlog REQUIRED)
 set(OPENSSL_USE_STATIC_LIBS TRUE)
 find_package(OpenSSL 3 REQUIRED COMPONENTS SSL Crypto)
 
-# Boost, toml++ and CLI11 are used as headers only, by the implementation only.
-find_path(CORPS_BOOST_INCLUDE_DIR boost/asio.hpp REQUIRED)
+# toml++ and CLI11 are used as headers only, by the implementation only.
 find_path(CORPS_TOML_INCLUDE_DIR toml++/toml.h REQUIRED)
 find_path(CORPS_CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)
 add_library(corps_header_only INTERFACE)
 target_include_directories(corps_header_only SYSTEM INTERFACE
-  ${CORPS_BOOST_INCLUDE_DIR} ${CORPS_TOML_INCLUDE_DIR} ${CORPS_CLI11_INCLUDE_DIR})
-target_compile_definitions(corps_header_only INTERFACE BOOST_ASIO_NO_DEPRECATED)
+  ${CORPS_TOML_INCLUDE_DIR} ${CORPS_CLI11_INCLUDE_DIR})
 
 if(CORPS_TESTS)
   find_package(doctest REQUIRED)

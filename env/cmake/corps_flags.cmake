@@ -27,7 +27,7 @@ if(CORPS_SANITIZE)
   target_link_options(corps_flags INTERFACE -fsanitize=${CORPS_SANITIZE})
 endif()
 if(CORPS_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # The thread sanitizer does not see fences. Asio has some; ours are refused by `dev check`.
+  # The thread sanitizer does not see fences. Those of libraries stay; ours are refused by `dev check`.
   target_compile_options(corps_flags INTERFACE -Wno-tsan)
 endif()
 if(CORPS_FUZZ)

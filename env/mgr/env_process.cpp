@@ -122,6 +122,7 @@ void EnvProcess::start_workers(std::size_t threads) {
   clock_ = std::make_unique<mail::DeadlineClock>(sched::simulation == nullptr);
   if (sched::simulation != nullptr) return sched::simulation->start(settings_.limits.spare_threads);
   scheduler_ = std::make_unique<sched::Scheduler>(threads, settings_.limits.spare_threads);
+  scheduler_->wait_at(network_.outside());
   own_threads_ = std::make_unique<sched::OwnThreads>(settings_.limits.detached_threads);
 }
 

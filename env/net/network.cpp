@@ -337,6 +337,7 @@ void Network::Impl::on_opened(Opening& opening, host::UniqueFd fd, std::span<std
   auto const stream = std::make_shared<Stream>(reactor_, *this, settings_, opening.handshake().peer(), std::move(fd),
                                                std::move(shm), std::move(tls));
   streams_.emplace(stream.get(), stream);
+  reactor_.admit_visitors(true);
   watch(*stream);
   events_.on_open(stream, dial != nullptr);
   stream->start(rest);
@@ -393,6 +394,7 @@ void Network::Impl::on_closed(Stream& stream, std::string const& reason, Ending 
 
 void Network::Impl::on_released(Stream& stream) {
   streams_.erase(&stream);
+  reactor_.admit_visitors(!streams_.empty());
   end_if_idle();
 }
 
@@ -475,6 +477,8 @@ void Network::after(std::chrono::nanoseconds delay, std::function<void()> work) 
 }
 
 void Network::post(std::function<void()> work) { impl_->reactor().post(std::move(work)); }
+
+std::shared_ptr<sched::Outside> Network::outside() { return impl_->reactor().outside(); }
 
 bool Network::stop(std::chrono::milliseconds limit) { return impl_->stop(limit); }
 

@@ -1,109 +1,63 @@
 #include "env/net/internal/reactor.hpp"
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <utility>
+
+#include "corps/detail/runtime.hpp"
+#include "env/net/internal/loop.hpp"
 
 namespace corps::net {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
+Reactor::Reactor() : loop_(std::make_shared<Loop>()) {}
+Reactor::~Reactor() { loop_->close(); }
 
-struct Reactor::Context {
-  asio::io_context io{1};  // one thread runs it
-  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
-  // Asio makes its event queue with the first timer or descriptor: here, where the lack of descriptors can still be reported,
-  // and not in a callback of the loop.
-  asio::steady_timer makes_event_queue{io};
-};
-
-Reactor::Reactor() : context_(std::make_unique<Context>()) {}
-Reactor::~Reactor() = default;
-
-void Reactor::run() noexcept { context_->io.run(); }
-void Reactor::stop() { context_->io.stop(); }
-void Reactor::post(std::function<void()> work) { asio::post(context_->io, std::move(work)); }
+void Reactor::run() noexcept { loop_->run(); }
+void Reactor::stop() { loop_->stop(); }
+void Reactor::post(std::function<void()> work) { loop_->post(std::move(work)); }
 
 void Reactor::after(std::chrono::nanoseconds delay, std::function<void()> work) {
-  post([this, delay, work = std::move(work)]() mutable {
-    auto timer = std::make_shared<asio::steady_timer>(context_->io, delay);
-    timer->async_wait([timer, work = std::move(work)](error_code const& error) {
-      if (!error) work();
-    });
+  post([loop = loop_.get(), at_ns = detail::now_ns() + delay.count(), work = std::move(work)]() mutable {
+    loop->add_alarm(at_ns, std::move(work));
   });
 }
 
-struct Descriptor::State {
-  State(asio::io_context& io, int fd, std::function<void()> readable, std::function<void()> writable)
-      : descriptor(io, fd), on_readable(std::move(readable)), on_writable(std::move(writable)) {}
-
-  asio::posix::stream_descriptor descriptor;
-  std::function<void()> on_readable;
-  std::function<void()> on_writable;
-  bool gone = false;  // its owner is
-};
+std::shared_ptr<sched::Outside> Reactor::outside() { return loop_; }
+void Reactor::admit_visitors(bool admitted) noexcept { loop_->admit_visitors(admitted); }
 
 Descriptor::Descriptor(Reactor& reactor, host::UniqueFd fd, std::function<void()> on_readable, std::function<void()> on_writable)
-    : state_(std::make_shared<State>(reactor.context().io, fd.get(), std::move(on_readable), std::move(on_writable))) {
-  static_cast<void>(fd.release());  // the state closes it
+    : loop_(reactor.loop()), state_(std::make_shared<State>()) {
+  state_->fd = std::move(fd);
+  state_->on_readable = std::move(on_readable);
+  state_->on_writable = std::move(on_writable);
+  loop_->add(*state_);
 }
 
-// Asio's own close() leaves the entry of the event queue to the kernel, which keeps it while a duplicate of the descriptor lives
-// elsewhere: in a child before its exec, or with the caller of watch_readable(). Releasing takes the entry out first.
-Descriptor::~Descriptor() {
-  if (state_->descriptor.is_open()) release();
-}
+// The kernel would keep an entry while a duplicate of the descriptor lives elsewhere: in a child before its exec, or with the
+// caller of watch_readable(). So it is taken out before the descriptor is closed.
+Descriptor::~Descriptor() { release(); }
 
-int Descriptor::fd() const noexcept { return state_->descriptor.native_handle(); }
-
-void Descriptor::arm_read() {
-  state_->descriptor.async_wait(asio::posix::stream_descriptor::wait_read, [state = state_](error_code const& error) {
-    if (!error && !state->gone) state->on_readable();
-  });
-}
-
-void Descriptor::arm_write() {
-  state_->descriptor.async_wait(asio::posix::stream_descriptor::wait_write, [state = state_](error_code const& error) {
-    if (!error && !state->gone) state->on_writable();
-  });
-}
+int Descriptor::fd() const noexcept { return state_->fd.get(); }
+void Descriptor::arm_read() { loop_->want(*state_, Reactor::Loop::readable); }
+void Descriptor::arm_write() { loop_->want(*state_, Reactor::Loop::writable); }
 
 host::UniqueFd Descriptor::release() {
-  state_->gone = true;
-  return host::UniqueFd(state_->descriptor.release());
+  auto fd = std::move(state_->fd);
+  if (fd) loop_->remove(state_, fd.get());
+  return fd;
 }
 
-struct Timer::State {
-  explicit State(asio::io_context& io) : timer(io) {}
-
-  asio::steady_timer timer;
-  std::uint64_t generation = 0;  // tells an alarm that was cancelled when it was on its way already
-  bool running = false;
-};
-
-Timer::Timer(Reactor& reactor) : state_(std::make_shared<State>(reactor.context().io)) {}
+Timer::Timer(Reactor& reactor) : loop_(reactor.loop()) {}
 Timer::~Timer() { cancel(); }
 
 void Timer::start(std::chrono::nanoseconds delay, std::function<void()> work) {
-  auto const generation = ++state_->generation;
-  state_->running = true;
-  state_->timer.expires_after(delay);
-  state_->timer.async_wait([state = state_, generation, work = std::move(work)](error_code const& error) {
-    if (error || state->generation != generation) return;
-    state->running = false;
+  cancel();
+  key_ = loop_->add_alarm(detail::now_ns() + delay.count(), [this, work = std::move(work)] {
+    key_.reset();
     work();
   });
 }
 
 void Timer::cancel() {
-  ++state_->generation;
-  state_->running = false;
-  state_->timer.cancel();
+  if (auto const key = std::exchange(key_, std::nullopt)) loop_->remove_alarm(*key);
 }
-
-bool Timer::running() const noexcept { return state_->running; }
 
 }  // namespace corps::net

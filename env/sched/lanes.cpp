@@ -158,6 +158,7 @@ Lane* Lanes::take_idle(std::lock_guard<std::mutex> const&) {
   auto* const lane = idle_list_.back();
   idle_list_.pop_back();
   lane->parked = false;
+  if (lane->goes_outside) outside_.load(std::memory_order_relaxed)->expect();
   set_idle_count();
   return lane;
 }
@@ -200,7 +201,10 @@ void Lanes::close() {
 bool Lanes::enter_idle(Lane& lane) {
   {
     std::lock_guard const lock{idle_mutex_};
+    lane.goes_outside = may_go_outside(lane);
+    // Who waits outside has the way of frames, and is the last to be taken for something else.
     idle_list_.push_back(&lane);
+    if (lane.goes_outside) std::rotate(idle_list_.begin(), idle_list_.end() - 1, idle_list_.end());
     lane.parked = true;
     set_idle_count();
   }
@@ -244,7 +248,31 @@ void Lanes::end_watch(Lane& lane) {
   if (any_slot_taken()) wake_watcher();  // this thread has something else to do
 }
 
+void Lanes::set_outside(std::shared_ptr<Outside> outside) noexcept {
+  outside_kept_ = std::move(outside);
+  outside_.store(outside_kept_.get(), std::memory_order_release);
+}
+
+/// What has come there is done on this thread, which is idle no more then. Who had much to do since it was last without work
+/// leaves waiting to the thread that does nothing else: the two work side by side.
+bool Lanes::may_go_outside(Lane const& lane) const noexcept {
+  return outside_.load(std::memory_order_acquire) != nullptr && lane.sleep_max == std::chrono::nanoseconds{0} &&
+         lane.turns.load(std::memory_order_relaxed) - lane.awake_since <= visit_turns_max;
+}
+
+void Lanes::stay_inside(Lane& lane) noexcept {
+  lane.left_outside = false;
+  outside_.load(std::memory_order_acquire)->hand_over();
+}
+
 void Lanes::sleep(Lane& lane) {
+  lane.awake_since = lane.turns.load(std::memory_order_relaxed);
+  lane.left_outside = false;
+  if (auto* const outside = outside_.load(std::memory_order_acquire); lane.goes_outside && outside->enter()) {
+    if (!lane.bell.wait_at(*outside)) leave_idle(lane);
+    lane.left_outside = true;
+    return outside->serve_and_leave();
+  }
   if (lane.sleep_max == std::chrono::nanoseconds{0})
     lane.bell.wait();
   else if (!lane.bell.wait_for(lane.sleep_max))
@@ -294,6 +322,7 @@ caf::resumable* Lanes::take_left_over() {
 }
 
 void Lanes::give_away(Lane& lane) {
+  if (lane.left_outside) stay_inside(lane);
   if (auto* const job = lane.next.exchange(nullptr, std::memory_order_acq_rel)) push(lane, job);
   for (auto waiting = lane.queued.load(std::memory_order_seq_cst); waiting > 0 && idle_.load(std::memory_order_seq_cst) != 0;
        --waiting)

@@ -222,6 +222,8 @@ Scheduler::~Scheduler() {
   active.store(nullptr, std::memory_order_release);
 }
 
+void Scheduler::wait_at(std::shared_ptr<Outside> outside) noexcept { impl_->lanes.set_outside(std::move(outside)); }
+
 void Scheduler::enqueue(detail::Cell& cell) noexcept {
   if (own_lane != nullptr)
     impl_->lanes.push_next(*own_lane, job_of(cell));

@@ -21,6 +21,7 @@
 #include <new>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "corps/detail/cell.hpp"
@@ -83,6 +84,7 @@ struct Program {
   std::string queue = {};                 // those in that lane's queue
   bool last_retires = false;  // the last of those that serve is a spare one: the second time it looks, it is not needed
   bool closes = false;        // the first from outside closes the lanes in the end
+  bool has_door = false;      // one of the threads without work waits there, and not at its bell
 };
 
 std::string as_text(Program const& program) {
@@ -91,7 +93,33 @@ std::string as_text(Program const& program) {
   return text + "threads " + std::to_string(program.threads) + " slot " + program.slot + " queue " + program.queue;
 }
 
+/// Where nothing ever comes but interruptions.
+struct Door final : corps::sched::Outside {
+  bool enter() noexcept override {
+    the().point();
+    return !std::exchange(taken, true);
+  }
+  void expect() noexcept override {}
+  void sleep() noexcept override {
+    the().point([this] { return whistled; });
+    whistled = false;
+  }
+  void interrupt() noexcept override {
+    the().point();
+    whistled = true;
+  }
+  void serve_and_leave() noexcept override {
+    the().point();
+    taken = false;
+  }
+  void hand_over() noexcept override {}
+
+  bool taken = false;
+  bool whistled = false;
+};
+
 struct World {
+  alignas(Door) std::byte door_memory[sizeof(Door)];
   alignas(Lanes) std::byte lanes_memory[sizeof(Lanes)];
   Job jobs[jobs_max];
   std::size_t job_count;
@@ -158,6 +186,7 @@ void start(Program const& program, std::size_t lane_count) {
   auto& lanes = *new (world.lanes_memory) Lanes(lane_count, {.searches_before_parking = 1, .quiet_looks_max = 1});
   lanes.set_primary(program.last_retires ? lane_count - 1 : lane_count);
   lanes.set_used(lane_count);
+  if (program.has_door) lanes.set_outside({std::shared_ptr<void>{}, new (world.door_memory) Door});  // which owns nothing
   if (program.last_retires) lanes[lane_count - 1].sleep_max = std::chrono::seconds{1};
   for (auto const& each : program.outside) world.add(each);
   lanes[0].turns.store(lane_count > program.threads ? 1 : 0);
@@ -220,6 +249,16 @@ TEST_CASE("what a spare thread was woken for does not wait when it retires") {
   explore_program({.outside = {"e"}, .threads = 2, .last_retires = true});
   if (!in_full()) return;
   explore_program({.outside = {"ee"}, .threads = 2, .last_retires = true});
+}
+
+TEST_CASE("who waits outside is called for what comes to the lanes") {
+  explore_program({.outside = {"e", "a"}, .has_door = true});
+  explore_program({.outside = {"ee"}, .threads = 2, .has_door = true}, 0);
+  if (!in_full()) return;
+  explore_program({.outside = {"ll"}, .threads = 2, .has_door = true});
+  explore_program({.outside = {"nae"}, .threads = 2, .has_door = true}, 0);
+  explore_program({.outside = {"l"}, .threads = 2, .slot = "l", .has_door = true});
+  explore_program({.outside = {"e"}, .threads = 2, .closes = true, .has_door = true});
 }
 
 TEST_CASE("when the lanes close, every thread comes to its end, and what it leaves is found") {

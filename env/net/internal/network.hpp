@@ -22,6 +22,7 @@
 #include "env/net/internal/shm_link.hpp"
 #include "env/net/internal/tls.hpp"
 #include "env/net/internal/wire.hpp"
+#include "env/sched/internal/outside.hpp"
 
 namespace corps::net {
 
@@ -59,7 +60,8 @@ class Events {
 
 using Log = std::function<void(std::string_view line)>;  // called on the I/O thread
 
-/// The I/O thread of one Env ("corps io"), its listeners and its carriers.
+/// The event loop of one Env with a thread of its own ("corps io"), its listeners and its carriers. "On the I/O thread" means on
+/// the one that runs the loop just then: that one, or a thread without work (outside()).
 /// Threads: all but stop() may be called from any thread. `events` and `random` and `clock` must outlive it.
 class Network {
  public:
@@ -93,6 +95,9 @@ class Network {
   void after(std::chrono::nanoseconds delay, std::function<void()> work);
   /// Calls `work` on the I/O thread, in the order posted; never after stop().
   void post(std::function<void()> work);
+
+  /// For threads without work, which may run the I/O thread's callbacks in its place while there are links.
+  std::shared_ptr<sched::Outside> outside();
 
   /// Ends dials and handshakes, flushes and closes all connections, and ends the I/O thread: all within `limit`, after which what
   /// is left is closed as it is. Not on the I/O thread. False: a callback did not return; the I/O thread was left behind and the

@@ -1,24 +1,34 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "env/host/internal/unique_fd.hpp"
+#include "env/sched/internal/outside.hpp"
 
 namespace corps::net {
 
-/// The event loop of the I/O thread. The one place that knows Asio.
-/// Threads: post(), after() and stop() from any; Descriptor and Timer objects are made, used and destroyed on the thread that
-/// runs the loop, or while none does.
+/// When, and which of those.
+using AlarmKey = std::pair<std::int64_t, std::uint64_t>;
+
+/// The event loop of an Env: descriptors, timers, and work that is posted. One thread at a time runs it: the one in run(), or a
+/// visitor without work of its own. "The loop's thread" means whichever does.
+/// Threads: post(), after() and stop() from any; Descriptor and Timer objects are made, used and destroyed on the loop's thread,
+/// or while none runs it.
 class Reactor {
  public:
+  /// Throws std::system_error if the process has no descriptors left.
   Reactor();
   ~Reactor();
   Reactor(Reactor const&) = delete;
   Reactor& operator=(Reactor const&) = delete;
 
-  /// Runs callbacks until stop(). An exception from a callback ends the process: nobody could handle it.
+  /// Runs callbacks until stop(), or sleeps while visitors do. An exception from a callback ends the process: nobody could handle
+  /// it.
   void run() noexcept;
   void stop();
   /// Runs `work` on the loop's thread, in the order posted. Dropped unrun if the loop stops first.
@@ -26,17 +36,23 @@ class Reactor {
   /// Runs `work` once, not before `delay` has passed. Dropped unrun if the loop stops first.
   void after(std::chrono::nanoseconds delay, std::function<void()> work);
 
-  struct Context;
-  Context& context() noexcept { return *context_; }
+  /// For threads without work, for as long as somebody keeps it: after stop(), enter() always says no.
+  std::shared_ptr<sched::Outside> outside();
+  /// Whether it is worth it for them. Threads: the loop's.
+  void admit_visitors(bool admitted) noexcept;
+
+  class Loop;
+  std::shared_ptr<Loop> const& loop() noexcept { return loop_; }
 
  private:
-  std::unique_ptr<Context> context_;
+  std::shared_ptr<Loop> loop_;
 };
 
-/// Owns a descriptor and waits for it. Each arm_…() asks for one call; a callback runs at once if the descriptor is ready
-/// already. Once destroyed, no callback begins; destroying it inside a callback is allowed.
+/// Owns a descriptor and waits for it. Each arm_…() asks for one call; a callback runs soon if the descriptor is ready already.
+/// Once destroyed, no callback begins; destroying it inside a callback is allowed.
 class Descriptor {
  public:
+  /// Throws std::system_error if it cannot be waited for.
   Descriptor(Reactor& reactor, host::UniqueFd fd, std::function<void()> on_readable, std::function<void()> on_writable);
   Descriptor(Descriptor const&) = delete;
   Descriptor& operator=(Descriptor const&) = delete;
@@ -48,9 +64,11 @@ class Descriptor {
   /// Gives the descriptor away: no callback begins any more.
   host::UniqueFd release();
 
- private:
   struct State;
-  std::shared_ptr<State> state_;  // shared with the waits under way
+
+ private:
+  std::shared_ptr<Reactor::Loop> loop_;
+  std::shared_ptr<State> state_;  // shared with the loop while it calls back
 };
 
 /// One alarm at a time. Once destroyed or cancelled, the callback does not begin.
@@ -64,11 +82,11 @@ class Timer {
   /// Calls `work` once after `delay`; an alarm that was set before is cancelled.
   void start(std::chrono::nanoseconds delay, std::function<void()> work);
   void cancel();
-  bool running() const noexcept;
+  bool running() const noexcept { return key_.has_value(); }
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<Reactor::Loop> loop_;
+  std::optional<AlarmKey> key_;
 };
 
 }  // namespace corps::net

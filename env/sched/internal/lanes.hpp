@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "env/sched/internal/bell.hpp"
+#include "env/sched/internal/outside.hpp"
 
 namespace corps::sched {
 
@@ -25,7 +26,10 @@ struct alignas(64) Lane {
   std::deque<caf::resumable*> queue;
   std::atomic<std::size_t> queued{0};
   Bell bell;
-  bool parked = false;   // under the idle list's mutex
+  std::uint64_t awake_since = 0;  // in its turns: when it last was without work
+  bool left_outside = false;      // it was outside then
+  bool goes_outside = false;      // if it can; written as `parked`, by itself
+  bool parked = false;            // under the idle list's mutex
   bool watches = false;  // it keeps an eye on the slots; written under the idle list's mutex, by itself or before it is woken
 };
 
@@ -69,6 +73,8 @@ class Lanes {
   caf::resumable* take_left_over();
   /// Nobody sleeps any more, so that every thread looks whether to retire.
   void close();
+  /// From now on threads that are often without work for a moment wait there.
+  void set_outside(std::shared_ptr<Outside> outside) noexcept;
   /// Limits the lanes that `push_anywhere` uses. Before the threads start.
   void set_primary(std::size_t count) noexcept { primary_ = used_ = count; }
   /// The first `count` lanes have, or had, a thread. One thread at a time.
@@ -79,7 +85,9 @@ class Lanes {
  private:
   static constexpr unsigned streak_max = 64;
   static constexpr unsigned turns_between_steals = 64;
-  static constexpr std::size_t stolen_max = 64;                      // at once
+  static constexpr unsigned visit_turns_max =
+      8;                                         // between two waits outside; a thread that has more to do leaves that to another
+  static constexpr std::size_t stolen_max = 64;  // at once
   static constexpr auto slot_look = std::chrono::microseconds{250};  // longer than a turn whose requests are short
 
   [[gnu::hot]] caf::resumable* pop_own(Lane& lane);
@@ -106,6 +114,8 @@ class Lanes {
   bool begin_watch(Lane& lane);
   void end_watch(Lane& lane);
   [[gnu::hot]] void sleep(Lane& lane);
+  [[gnu::hot]] bool may_go_outside(Lane const& lane) const noexcept;
+  void stay_inside(Lane& lane) noexcept;
   [[gnu::hot]] caf::resumable* park(Lane& lane);
   caf::resumable* watch_slots(Lane& lane);
   caf::resumable* take_from_slots(std::vector<std::uint64_t> const& turns_seen);
@@ -119,6 +129,8 @@ class Lanes {
   std::atomic<bool> watched_{false};    // some lane watches; written under the idle list's mutex
   std::atomic<bool> searching_{false};  // some lane looks around
   std::atomic<bool> closed_{false};
+  std::atomic<Outside*> outside_{nullptr};
+  std::shared_ptr<Outside> outside_kept_;
   std::mutex idle_mutex_;
   std::vector<Lane*> idle_list_;
 };
@@ -126,6 +138,7 @@ class Lanes {
 template <class Retire>
 caf::resumable* Lanes::pop(Lane& lane, Retire&& retire) {
   auto const turn = lane.turns.fetch_add(1, std::memory_order_relaxed);
+  if (lane.left_outside && turn - lane.awake_since > visit_turns_max) stay_inside(lane);
   if (turn % turns_between_steals == 0)  // work that waits behind a thread that is stuck must not wait until another is idle
     if (auto* job = steal_one(lane)) return job;
   if (auto* job = pop_own(lane)) return job;
@@ -134,7 +147,7 @@ caf::resumable* Lanes::pop(Lane& lane, Retire&& retire) {
       pass_on();
       return nullptr;
     }
-    auto* job = search(lane);
+    auto* job = may_go_outside(lane) ? steal(lane) : search(lane);
     if (job == nullptr) job = park(lane);
     if (job == nullptr) job = pop_own(lane);
     if (job == nullptr) continue;

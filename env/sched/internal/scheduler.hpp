@@ -6,6 +6,7 @@
 #include <string>
 
 #include "corps/detail/cell.hpp"
+#include "env/sched/internal/outside.hpp"
 
 namespace corps::sched {
 
@@ -26,6 +27,9 @@ class Scheduler {
   ~Scheduler();
   Scheduler(Scheduler const&) = delete;
   Scheduler& operator=(Scheduler const&) = delete;
+
+  /// Threads without work wait there from now on. Once.
+  void wait_at(std::shared_ptr<Outside> outside) noexcept;
 
   [[gnu::hot]] void enqueue(detail::Cell& cell) noexcept;
   /// This thread is about to block; another takes over. Throws Overloaded at the limit.

@@ -1,0 +1,212 @@
+#include "env/net/internal/loop.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <limits>
+#include <system_error>
+
+#include "corps/detail/runtime.hpp"
+
+namespace corps::net {
+
+namespace {
+
+constexpr std::uint32_t ended = EPOLLERR | EPOLLHUP;  // reported always; both callbacks find out by themselves
+/// The loop that this thread serves.
+constinit thread_local void const* served = nullptr;
+
+constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
+
+[[noreturn]] void fail(char const* what) { throw std::system_error(errno, std::generic_category(), what); }
+
+}  // namespace
+
+Reactor::Loop::Loop() : events_(::epoll_create1(EPOLL_CLOEXEC)), whistle_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!events_ || !whistle_) fail("cannot make an event loop");
+  epoll_event wanted{.events = EPOLLIN, .data = {.ptr = nullptr}};
+  if (::epoll_ctl(events_.get(), EPOLL_CTL_ADD, whistle_.get(), &wanted) != 0) fail("cannot make an event loop");
+}
+
+// --- who runs it -------------------------------------------------------------------------------------------------
+
+// The loop's own thread begins. It makes way when what has come has woken a visitor, and steps in when none comes.
+void Reactor::Loop::run() noexcept {
+  while (!baton_.take()) baton_.await();
+  for (;;) {
+    while (!stopped_.load(std::memory_order_seq_cst) && !visitor_comes_.exchange(false, std::memory_order_relaxed)) {
+      sleep();
+      serve();
+    }
+    if (stopped_.load(std::memory_order_seq_cst)) return;  // with the baton: nobody is inside any more
+    baton_.leave(detail::now_ns(), due_ns());
+    baton_.await();
+  }
+}
+
+void Reactor::Loop::stop() {
+  stopped_.store(true, std::memory_order_seq_cst);
+  interrupt();
+  baton_.call_home();
+}
+
+bool Reactor::Loop::enter() noexcept {
+  if (!admits_.load(std::memory_order_relaxed)) return false;
+  if (baton_.take()) return true;
+  visitor_comes_.store(false, std::memory_order_relaxed);
+  return false;
+}
+
+void Reactor::Loop::serve_and_leave() noexcept {
+  serve();
+  if (any_posted_.load(std::memory_order_relaxed))
+    serve();  // what that wanted to have done later; the rest is left to the other thread
+  baton_.leave(detail::now_ns(), due_ns());
+  if (any_posted_.load(std::memory_order_seq_cst) || stopped_.load(std::memory_order_seq_cst)) baton_.call_home();
+}
+
+void Reactor::Loop::hand_over() noexcept {
+  if (!baton_.is_taken()) baton_.call_home();
+}
+
+// --- waiting -----------------------------------------------------------------------------------------------------
+
+void Reactor::Loop::sleep() noexcept {
+  timespec limit{};
+  timespec const* until = &limit;
+  if (!any_posted_.load(std::memory_order_seq_cst)) {
+    auto const due = due_ns();
+    if (due == never_ns) {
+      until = nullptr;
+    } else if (auto const rest = due - detail::now_ns(); rest > 0) {
+      constexpr std::int64_t second_ns = 1'000'000'000;
+      limit = {.tv_sec = rest / second_ns, .tv_nsec = rest % second_ns};
+    }
+  }
+  auto const count = ::epoll_pwait2(events_.get(), ready_.data(), static_cast<int>(ready_.size()), until, nullptr);
+  ready_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+void Reactor::Loop::interrupt() noexcept {
+  std::uint64_t const once = 1;
+  static_cast<void>(!::write(whistle_.get(), &once, sizeof(once)));  // it fails if it has been blown very often: it is heard
+}
+
+// --- what has come -----------------------------------------------------------------------------------------------
+
+void Reactor::Loop::serve() noexcept {
+  served = this;
+  for (std::size_t i = 0; i < ready_count_; ++i) {
+    if (ready_[i].data.ptr != nullptr) {
+      serve(*static_cast<Descriptor::State*>(ready_[i].data.ptr), ready_[i].events);
+    } else {
+      std::uint64_t times = 0;
+      static_cast<void>(!::read(whistle_.get(), &times, sizeof(times)));
+    }
+  }
+  ready_count_ = 0;
+  removed_.clear();
+  run_alarms();
+  run_posted();
+  served = nullptr;
+}
+
+void Reactor::Loop::serve(Descriptor::State& state, std::uint32_t events) {
+  for (auto const& [kinds, callback] : {std::pair{readable, &state.on_readable}, std::pair{writable, &state.on_writable}}) {
+    if ((events & (kinds | ended)) == 0 || (state.wanted & kinds) == 0 || state.gone) continue;
+    state.wanted &= ~kinds;
+    (*callback)();
+  }
+  // A callback that asks again costs no system call. What nobody wants must not come again.
+  if (state.gone) return;
+  if ((events & ended) != 0 && state.wanted == 0) return watch(state, 0);
+  if (auto const unwanted = state.watched & ~state.wanted; (events & unwanted) != 0) watch(state, state.watched & ~unwanted);
+}
+
+void Reactor::Loop::run_posted() {
+  if (!any_posted_.load(std::memory_order_seq_cst)) return;
+  std::vector<Work> posted;
+  {
+    std::lock_guard const lock{posted_mutex_};
+    posted.swap(posted_);
+    any_posted_.store(false, std::memory_order_seq_cst);
+  }
+  for (auto& work : posted) {
+    if (stopped_.load(std::memory_order_relaxed)) return;
+    work();
+  }
+}
+
+void Reactor::Loop::run_alarms() {
+  if (alarms_.empty()) return;
+  for (auto const now = detail::now_ns(); !alarms_.empty() && alarms_.begin()->first.first <= now;) {
+    if (stopped_.load(std::memory_order_relaxed)) return;
+    auto const alarm = alarms_.extract(alarms_.begin());
+    alarm.mapped()();
+  }
+}
+
+void Reactor::Loop::post(Work work) {
+  bool first = false;
+  {
+    std::lock_guard const lock{posted_mutex_};
+    if (closed_) return;
+    first = posted_.empty();
+    posted_.push_back(std::move(work));
+    any_posted_.store(true, std::memory_order_seq_cst);
+  }
+  if (!first || served == this) return;  // this thread looks for it before it sleeps, or leaves
+  if (baton_.is_taken())
+    interrupt();
+  else
+    baton_.call_home();
+}
+
+void Reactor::Loop::close() noexcept {
+  std::vector<Work> posted;
+  {
+    std::lock_guard const lock{posted_mutex_};
+    closed_ = true;
+    posted.swap(posted_);
+  }
+  std::exchange(alarms_, {}).clear();
+}
+
+std::int64_t Reactor::Loop::due_ns() const noexcept { return alarms_.empty() ? never_ns : alarms_.begin()->first.first; }
+
+AlarmKey Reactor::Loop::add_alarm(std::int64_t at_ns, Work work) {
+  AlarmKey const key{at_ns, ++alarms_numbered_};
+  alarms_.emplace(key, std::move(work));
+  return key;
+}
+
+// --- descriptors -------------------------------------------------------------------------------------------------
+
+void Reactor::Loop::add(Descriptor::State& state) {
+  epoll_event wanted{.events = 0, .data = {.ptr = &state}};
+  if (::epoll_ctl(events_.get(), EPOLL_CTL_ADD, state.fd.get(), &wanted) != 0) fail("a descriptor cannot be waited for");
+  state.known = true;
+}
+
+void Reactor::Loop::want(Descriptor::State& state, std::uint32_t events) {
+  state.wanted |= events;
+  if ((state.watched & events) != events || !state.known) watch(state, state.watched | events);
+}
+
+// An ended descriptor is reported as long as the kernel knows it.
+void Reactor::Loop::watch(Descriptor::State& state, std::uint32_t events) {
+  epoll_event wanted{.events = events, .data = {.ptr = &state}};
+  auto const action = !state.known ? EPOLL_CTL_ADD : events != 0 ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
+  ::epoll_ctl(events_.get(), action, state.fd.get(), &wanted);
+  state.known = events != 0;
+  state.watched = events;
+}
+
+void Reactor::Loop::remove(std::shared_ptr<Descriptor::State> state, int fd) noexcept {
+  state->gone = true;
+  if (state->known) ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  if (ready_count_ != 0) removed_.push_back(std::move(state));
+}
+
+}  // namespace corps::net

@@ -1,0 +1,249 @@
+#include "env/net/internal/reactor.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <semaphore>
+#include <string>
+#include <thread>
+
+namespace corps::net {
+namespace {
+
+using namespace std::chrono_literals;
+using Done = std::binary_semaphore;
+
+constexpr auto far_away = std::chrono::hours{1};
+constexpr auto hang_limit = 10s;
+
+/// A loop with its own thread.
+class Running {
+ public:
+  Running() : thread_([this] { reactor.run(); }) {}
+  ~Running() {
+    reactor.stop();
+    thread_.join();
+  }
+  /// Runs `work` as a callback, and waits until it has run.
+  template <class Work>
+  void on_loop(Work work) {
+    Done done{0};
+    reactor.post([&] {
+      work();
+      done.release();
+    });
+    REQUIRE(done.try_acquire_for(hang_limit));
+  }
+  /// As a thread without work does: is let in when the loop's own thread has made way.
+  void enter(sched::Outside& outside) {
+    while (!outside.enter()) {
+      outside.expect();
+      on_loop([] {});
+    }
+  }
+
+  Reactor reactor;
+  std::thread::id own_thread() const { return thread_.get_id(); }
+
+ private:
+  std::thread thread_;
+};
+
+host::UniqueFd event() { return host::UniqueFd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}; }
+void raise(int fd) { REQUIRE(::eventfd_write(fd, 1) == 0); }
+
+TEST_CASE("reactor: what is posted runs in order, and by itself") {
+  Running running;
+  std::string order;
+  running.reactor.post([&] {
+    order += 'a';
+    running.reactor.post([&] { order += 'c'; });
+  });
+  running.on_loop([&] { order += 'b'; });
+  running.on_loop([] {});
+  CHECK(order == "abc");
+}
+
+TEST_CASE("reactor: an arm is one call, and a descriptor that nobody arms costs nothing") {
+  Running running;
+  std::optional<Descriptor> descriptor;
+  std::counting_semaphore<> calls{0};
+  auto fd = event();
+  auto const raw = fd.get();
+  running.on_loop([&] {
+    descriptor.emplace(
+        running.reactor, std::move(fd), [&] { calls.release(); }, [] {});
+    descriptor->arm_read();
+  });
+  raise(raw);
+  REQUIRE(calls.try_acquire_for(hang_limit));
+  for (int i = 0; i < 3; ++i) running.on_loop([] {});  // it is readable all the time
+  CHECK(!calls.try_acquire());
+  running.on_loop([&] { descriptor->arm_read(); });
+  CHECK(calls.try_acquire_for(hang_limit));  // it is still
+  running.on_loop([&] { descriptor.reset(); });
+}
+
+TEST_CASE("reactor: the end of a descriptor is told to who waits, and to nobody else") {
+  Running running;
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+  host::UniqueFd writer{ends[1]};
+  std::optional<Descriptor> descriptor;
+  Done ended{0};
+  running.on_loop([&] {
+    descriptor.emplace(
+        running.reactor, host::UniqueFd{ends[0]}, [&] { ended.release(); }, [] {});
+  });
+  writer.reset();
+  for (int i = 0; i < 3; ++i) running.on_loop([] {});
+  CHECK(!ended.try_acquire());
+  running.on_loop([&] { descriptor->arm_read(); });
+  CHECK(ended.try_acquire_for(hang_limit));
+  running.on_loop([&] { descriptor.reset(); });
+}
+
+TEST_CASE("reactor: a descriptor may end in its own callback, and take another with it") {
+  Running running;
+  std::array<std::optional<Descriptor>, 2> descriptors;
+  std::array<int, 2> fds{};
+  std::atomic<int> calls{0};
+  running.on_loop([&] {
+    for (std::size_t i = 0; i < 2; ++i) {
+      auto fd = event();
+      fds[i] = fd.get();
+      raise(fds[i]);  // both are in one look
+      auto const end_all = [&] {
+        ++calls;
+        for (auto& each : descriptors) each.reset();
+      };
+      descriptors[i].emplace(running.reactor, std::move(fd), end_all, [] {});
+      descriptors[i]->arm_read();
+    }
+  });
+  running.on_loop([] {});
+  running.on_loop([] {});
+  CHECK(calls == 1);
+}
+
+TEST_CASE("reactor: a file that cannot be waited for is refused") {
+  Reactor reactor;
+  host::UniqueFd file{::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)};
+  CHECK_THROWS_AS(Descriptor(
+                      reactor, std::move(file), [] {}, [] {}),
+                  std::system_error);
+}
+
+TEST_CASE("reactor: alarms ring in their order, and not when they were called off") {
+  Running running;
+  std::string order;
+  Done done{0};
+  std::optional<Timer> first;
+  std::optional<Timer> second;
+  std::optional<Timer> never;
+  running.on_loop([&] {
+    for (auto* const timer : {&first, &second, &never}) timer->emplace(running.reactor);
+    never->start(1ms, [&] { order += 'x'; });
+    second->start(3ms, [&] {
+      order += '2';
+      CHECK(!second->running());
+      second.reset();
+      done.release();
+    });
+    first->start(far_away, [&] { order += 'x'; });
+    first->start(2ms, [&] { order += '1'; });
+    never->cancel();
+    CHECK(first->running());
+    CHECK(!never->running());
+  });
+  REQUIRE(done.try_acquire_for(hang_limit));
+  CHECK(order == "12");
+  running.on_loop([&] {
+    first.reset();
+    never.reset();
+  });
+}
+
+TEST_CASE("reactor: a visitor does what comes; when it stays away, the loop's own thread steps in") {
+  Running running;
+  auto const outside = running.reactor.outside();
+  CHECK(!outside->enter());  // it is not worth it
+  running.on_loop([&] { running.reactor.admit_visitors(true); });
+  std::optional<Descriptor> descriptor;
+  std::thread::id served_by;
+  std::binary_semaphore served{0};
+  auto fd = event();
+  auto const raw = fd.get();
+  auto const on_readable = [&] {
+    served_by = std::this_thread::get_id();
+    eventfd_t count = 0;
+    CHECK(::eventfd_read(raw, &count) == 0);
+    descriptor->arm_read();
+    served.release();
+  };
+  running.on_loop([&] {
+    descriptor.emplace(running.reactor, std::move(fd), on_readable, [] {});
+    descriptor->arm_read();
+  });
+  std::thread visitor([&] {
+    running.enter(*outside);
+    raise(raw);
+    outside->sleep();
+    outside->serve_and_leave();
+    CHECK(served.try_acquire());
+    CHECK(served_by == std::this_thread::get_id());
+  });
+  visitor.join();
+  // Nobody comes any more.
+  raise(raw);
+  REQUIRE(served.try_acquire_for(hang_limit));
+  CHECK(served_by == running.own_thread());
+  running.on_loop([&] { descriptor.reset(); });
+}
+
+TEST_CASE("reactor: a visitor is interrupted by what is posted, and runs it") {
+  Running running;
+  auto const outside = running.reactor.outside();
+  running.on_loop([&] { running.reactor.admit_visitors(true); });
+  std::thread::id ran_on;
+  std::thread visitor([&] {
+    running.enter(*outside);
+    running.reactor.post([&] { ran_on = std::this_thread::get_id(); });
+    outside->sleep();
+    outside->serve_and_leave();
+    CHECK(ran_on == std::this_thread::get_id());
+    outside->hand_over();
+  });
+  visitor.join();
+  running.on_loop([&] { ran_on = std::this_thread::get_id(); });
+  CHECK(ran_on == running.own_thread());
+}
+
+TEST_CASE("reactor: stop waits for the visitor, and then nobody is let in") {
+  std::optional<Running> running{std::in_place};
+  auto const outside = running->reactor.outside();
+  running->on_loop([&] { running->reactor.admit_visitors(true); });
+  Done inside{0};
+  std::atomic<bool> left{false};
+  std::thread visitor([&] {
+    running->enter(*outside);
+    inside.release();
+    outside->sleep();
+    left = true;
+    outside->serve_and_leave();
+  });
+  REQUIRE(inside.try_acquire_for(hang_limit));
+  running.reset();
+  CHECK(left);
+  CHECK(!outside->enter());
+  visitor.join();
+}
+
+}  // namespace
+}  // namespace corps::net
