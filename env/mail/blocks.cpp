@@ -87,7 +87,9 @@ bool begin_to_keep() noexcept {
 void* refill(std::size_t size) {
   auto& [near, far] = own.kept[size];
   std::swap(near, far);
-  if (near.first == nullptr && own.state == Own::State::keeps && shared_bytes.load(std::memory_order_relaxed) != 0) {
+  // Also on a thread that only takes: what it takes of a batch, others give back.
+  if (near.first == nullptr && shared_bytes.load(std::memory_order_relaxed) != 0 &&
+      (own.state == Own::State::keeps || begin_to_keep())) {
     std::lock_guard const lock{shared[size].mutex};
     if (auto* const first = shared[size].batches) {
       shared[size].batches = first->next_batch;
