@@ -16,6 +16,10 @@ namespace corps {
 
 /// Items that a producer may be ahead of the consumer of a Stream, if the consumer does not say otherwise: its credit.
 inline constexpr std::size_t stream_window = 1'024;
+/// As many at most, if the consumer is in another Env, whatever its window.
+inline constexpr std::size_t stream_far_window_max = std::size_t{1} << 20;
+/// Packed items that travel to another Env together.
+inline constexpr std::size_t stream_batch_bytes = std::size_t{64} << 10;
 
 /// A bounded sequence of values that come one after the other. As result of a method:
 ///
@@ -32,9 +36,16 @@ inline constexpr std::size_t stream_window = 1'024;
 /// of its Worker beside the requests, as a spawned Task does, at the others' awaits, and ends with the Worker: then next()
 /// throws WorkerLost. It has no deadline of its own. It takes its parameters by value.
 ///
-/// Threads: producer and consumer are two Workers, or plain threads, of one Env, or one and the same. A Stream belongs to the
-/// Worker that asks for the first item; until then it may be moved to others, as an argument. It cannot be sent to another Env:
-/// the call ends with Refused.
+/// Threads: producer and consumer are two Workers, or plain threads, of one Env or of two, or one and the same. A Stream belongs
+/// to the Worker that asks for the first item; until then it may be moved to others, as an argument or a result, also through
+/// several Envs: its items come from the producer's Env straight to the consumer's. Afterwards a call that would send it to
+/// another Env ends with Refused.
+///
+/// In another Env: items travel in batches of `stream_batch_bytes`, or one that is larger, one batch at a time. The window counts
+/// all that the producer is ahead, and is stream_far_window_max at most. next() throws WorkerLost when the session of the link
+/// has ended, or the producer's Env has, and then the producer ends as if the Stream had been dropped; DecodeError when what
+/// comes cannot be unpacked; Overloaded when an item is larger than `limits.message`. A Stream that does not arrive, since the
+/// call could not be sent or served, is dropped.
 template <class T>
 class [[nodiscard("dropping a Stream ends it")]] Stream {
  public:
@@ -65,16 +76,18 @@ class [[nodiscard("dropping a Stream ends it")]] Stream {
   }
 
   template <class Archive>
-  void save(Archive&) const {
-    detail::refuse_stream();
+  void save(Archive & out) const {
+    detail::send_stream(std::move(channel_), &detail::Channel<T>::template pack_item<Archive>, out);
   }
   template <class Archive>
-  void load(Archive&) {
-    detail::refuse_stream();
+  void load(Archive & in) {
+    auto channel = std::make_shared<detail::Channel<T>>();
+    bool const is_there = detail::receive_stream(*channel, &detail::Channel<T>::template unpack_item<Archive>, in);
+    *this = Stream{is_there ? std::move(channel) : nullptr};
   }
 
  private:
-  std::shared_ptr<detail::Channel<T>> channel_;
+  mutable std::shared_ptr<detail::Channel<T>> channel_;  // what is packed is given away
 };
 
 /// The end of a Stream at which a Worker, or a plain thread, writes:

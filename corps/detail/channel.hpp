@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "corps/detail/cell.hpp"
 #include "corps/detail/envelope.hpp"
@@ -14,6 +15,22 @@
 
 namespace corps::detail {
 
+/// The other Env at an end of a stream; see env/mail/far_stream.cpp.
+class FarProducer {
+ public:
+  virtual ~FarProducer() = default;
+  /// It may send items up to this count. In the consumer's turn.
+  virtual void allow(std::uint64_t items) = 0;
+  /// Nobody reads any more.
+  virtual void stop() noexcept = 0;
+};
+class FarConsumer {
+ public:
+  virtual ~FarConsumer() = default;
+  /// The producer has done something that it waits for. In the producer's turn.
+  virtual void woken() noexcept = 0;
+};
+
 /// What the two ends of a stream share, but for the items. The producer counts what it has written; the consumer says up to
 /// which count it may write: these two numbers are all that has to travel, and each end wakes the other only if that waits.
 class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
@@ -21,7 +38,7 @@ class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
   ChannelBase();
   ChannelBase(ChannelBase const&) = delete;
   ChannelBase& operator=(ChannelBase const&) = delete;
-  virtual ~ChannelBase() = default;
+  virtual ~ChannelBase();
 
   // --- the producer's Worker ------------------------------------------------------------------------------------
   void bind_producer();
@@ -51,6 +68,24 @@ class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
   void check_read();
   void drop_consumer() noexcept;
 
+  // --- a link in place of one of them ---------------------------------------------------------------------------
+  /// Nobody has asked for an item.
+  bool is_unread() const noexcept { return consumer_.cell == nullptr && granted_ == 0; }
+  void bind_far_producer(std::unique_ptr<FarProducer> producer) noexcept { far_producer_ = std::move(producer); }
+  FarProducer* far_producer() const noexcept { return far_producer_.get(); }
+  void bind_far_consumer(std::unique_ptr<FarConsumer> consumer) noexcept { far_consumer_ = std::move(consumer); }
+  FarConsumer* far_consumer() const noexcept { return far_consumer_.get(); }
+  /// For the far consumer, under a lock of its own.
+  void allow(std::uint64_t items) noexcept;
+  void far_consumer_woken() noexcept { consumer_.flag.arrived(); }
+  bool far_consumer_must_wait();
+  bool has_ended() const noexcept { return ended_ && !has_item(); }
+  bool has_item() const noexcept { return read_ < readable_; }
+  std::uint64_t read_count() const noexcept { return read_; }
+  ErrorInfo const* error() const noexcept { return error_.get(); }
+  /// For the far producer.
+  std::uint64_t written_count() const noexcept { return count_; }
+
  protected:
   /// An item was written.
   void wrote() noexcept {
@@ -64,7 +99,6 @@ class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
     if (granted_ - read_ <= window_ - grant_step_) [[unlikely]]
       grant();
   }
-  bool has_item() const noexcept { return read_ < readable_; }
   /// At the end of the stream: throws its error, if it has one.
   void check_end() const;
 
@@ -101,6 +135,7 @@ class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
   bool must_wait_to_read();
   void grant() noexcept;
   void open();
+  bool look() noexcept;
 
   std::uint64_t allowed_seen_ = 0;  // the producer's
   Production* production_ = nullptr;
@@ -112,6 +147,8 @@ class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
   std::uint64_t granted_ = 0;
   End producer_;
   End consumer_;
+  std::unique_ptr<FarProducer> far_producer_;
+  std::unique_ptr<FarConsumer> far_consumer_;
   alignas(64) std::atomic<std::uint64_t> written_{0};  // items, twice; and 1 at the end
   alignas(64) std::atomic<std::uint64_t> allowed_{0};
   std::atomic<bool> stopped_{false};  // the consumer is gone

@@ -20,7 +20,13 @@ constexpr void write_stream(CodeSink& sink) {
   write_checked_code<T>(sink);
 }
 
-[[noreturn]] void refuse_stream();
+/// Hands the stream over to whoever unpacks it in another Env; how its items are packed.
+using PackItem = void (*)(ChannelBase& channel, Packer& out);
+using UnpackItem = void (*)(ChannelBase& channel, Unpacker& in);
+void send_stream(std::shared_ptr<ChannelBase> channel, PackItem pack, Packer& out);
+/// False: a stream of nothing, and the channel is not used.
+bool receive_stream(ChannelBase& channel, UnpackItem unpack, Unpacker& in);
+
 /// What a producer threw, as its consumer gets it.
 std::unique_ptr<ErrorInfo> stream_error(std::exception_ptr const& thrown);
 
@@ -54,6 +60,20 @@ class Channel final : public ChannelBase {
     }
     check_end();
     return std::nullopt;
+  }
+  /// For another Env.
+  template <class Archive>
+  static void pack_item(ChannelBase& base, Packer& out) {
+    auto& channel = static_cast<Channel&>(base);
+    auto const item = channel.take();
+    ++channel.read_;
+    static_cast<Archive&>(out)(item);
+  }
+  template <class Archive>
+  static void unpack_item(ChannelBase& base, Unpacker& in) {
+    T item{};
+    static_cast<Archive&>(in)(item);
+    static_cast<Channel&>(base).write(std::move(item));
   }
 
  private:

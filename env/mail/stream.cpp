@@ -19,11 +19,13 @@ struct ChannelBase::Production final : LocalRequest<> {
 };
 
 ChannelBase::ChannelBase() : window_(stream_window) {}
+ChannelBase::~ChannelBase() = default;
 
 // --- waking ------------------------------------------------------------------------------------------------------
 
 /// The flag has said that it may be sent.
 void ChannelBase::send_wake(End& end) noexcept {
+  if (&end == &consumer_ && far_consumer_ != nullptr) return far_consumer_->woken();
   end.wake.channel = shared_from_this();
   end.wake.target = end.id;
   if (!end.cell->push(&end.wake)) (void)end.wake.landed();
@@ -167,6 +169,7 @@ void ChannelBase::open() {
 void ChannelBase::grant() noexcept {
   if (granted_ == read_ + window_) return;
   granted_ = read_ + window_;
+  if (far_producer_ != nullptr) return far_producer_->allow(granted_);
   allowed_.store(granted_, std::memory_order_seq_cst);
   if (producer_.flag.takes_a_wake()) send_wake(producer_);
 }
@@ -174,6 +177,10 @@ void ChannelBase::grant() noexcept {
 bool ChannelBase::may_read() {
   if (consumer_.cell != nullptr && consumer_.cell != current_cell) [[unlikely]]
     throw std::logic_error{"corps: a Stream is for the Worker, or the thread, that asked for its first item"};
+  return look();
+}
+
+bool ChannelBase::look() noexcept {
   if (read_ < readable_ || ended_) return true;
   auto const written = written_.load(std::memory_order_seq_cst);
   readable_ = written >> 1U;
@@ -213,16 +220,26 @@ void ChannelBase::check_end() const {
 
 void ChannelBase::drop_consumer() noexcept {
   consumer_.pause.finish();
+  if (far_producer_ != nullptr) return far_producer_->stop();
   stopped_.store(true, std::memory_order_seq_cst);
   bool const ended = (written_.load(std::memory_order_seq_cst) & 1U) != 0;
   if (!ended && producer_.flag.departs()) send_wake(producer_);
 }
 
-// --- errors ------------------------------------------------------------------------------------------------------
+// --- a link in place of the consumer -----------------------------------------------------------------------------
 
-void refuse_stream() {
-  throw Refused{"a Stream cannot be sent to another Env; have producer and consumer in one Env, or send vectors of items"};
+void ChannelBase::allow(std::uint64_t items) noexcept {
+  if (items <= granted_) return;
+  granted_ = items;
+  allowed_.store(granted_, std::memory_order_seq_cst);
+  if (producer_.flag.takes_a_wake()) send_wake(producer_);
 }
+
+bool ChannelBase::far_consumer_must_wait() {
+  return consumer_.flag.must_wait([this] { return look(); });
+}
+
+// --- errors ------------------------------------------------------------------------------------------------------
 
 std::unique_ptr<ErrorInfo> stream_error(std::exception_ptr const& thrown) {
   return std::make_unique<ErrorInfo>(describe_thrown(thrown));

@@ -97,6 +97,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
   bool const one_way = request->caller == nullptr && request->origin == nullptr;
   auto const number = one_way ? no_answer_wanted : 1 + last_number_.fetch_add(1, std::memory_order_relaxed);
   if (request->origin == nullptr) request->origin_call = number;
+  mail::StreamsSent streams{env_};
   FrameDraft frame;
   try {
     Packer out{frame.bytes(), limits_.message_bytes_max};
@@ -118,13 +119,15 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     }
     std::unique_lock session_lock{session_mutex_};
     auto const kept = session_.kept_bytes_for(frame.bytes().size());
-    if (kept > std::min(limits_.in_flight_bytes_max, session_.peer_credit_bytes())) {
+    bool const is_bounded = request->method->env_serves != nullptr;  // by what it is about: one of each at a time
+    if (kept > std::min(limits_.in_flight_bytes_max, session_.peer_credit_bytes()) && !is_bounded) {
       session_lock.unlock();
       lock.unlock();
       request.release()->bounce(link_full(env_, kept));
       return false;
     }
     auto const frame_number = session_.push(FrameKind::request, frame.bytes(), pair);
+    streams.keep();
     bool const leaves = session_.is_open();
     session_lock.unlock();
     if (number != no_answer_wanted) {
@@ -315,6 +318,7 @@ void Link::answer(std::unique_ptr<Request> request) noexcept {
   served_.remove(*request);
   WorkerPair const back{static_cast<std::uint64_t>(request->target), static_cast<std::uint64_t>(request->caller_id)};
   if (request->error != nullptr) return answer_with_error(request->origin_call, back, *request->error);
+  mail::StreamsSent streams{env_};
   FrameDraft frame;
   try {
     Packer out{frame.bytes(), limits_.message_bytes_max};
@@ -325,7 +329,7 @@ void Link::answer(std::unique_ptr<Request> request) noexcept {
     info.ran = Ran::yes;
     return answer_with_error(request->origin_call, back, info);
   }
-  reply(FrameKind::answer, frame.bytes(), back);
+  if (reply(FrameKind::answer, frame.bytes(), back)) streams.keep();
 }
 
 void Link::answer_with_error(std::uint64_t call, WorkerPair const& pair, ErrorInfo error) noexcept {

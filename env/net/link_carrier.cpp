@@ -243,6 +243,7 @@ Link::Next Link::carrier_down(Carrier& carrier, Ending ending) {
     auto ended = end_session();
     std::ranges::move(ended, std::back_inserter(orphans_));
   }
+  drop_lost_streams();
   mail::forget_watchers(*this);
   return Next::give_up;
 }
@@ -280,6 +281,7 @@ std::vector<Link::Ended> Link::end_session() {
   open_.clear();
   tells_.clear();
   session_.clear(fresh_id());
+  std::ranges::move(mail::take_streams_of(env_), std::back_inserter(lost_streams_));
   {
     std::lock_guard const reassembly_lock{reassembly_mutex_};
     reassembly_.clear();
@@ -295,6 +297,7 @@ std::vector<Link::Ended> Link::end_session() {
 
 // With both locks held. The others are in the new session, under other numbers.
 void Link::lose_offered(std::vector<Ended>& ended) {
+  std::ranges::move(mail::take_streams_of(env_), std::back_inserter(lost_streams_));
   for (auto& [number, call] : open_) {
     call.frame = session_.in_new_session(call.frame);
     if (call.frame == 0) ended.push_back({std::move(call.request), Ran::maybe});
@@ -342,7 +345,17 @@ void Link::give_up(std::string const& why) {
   end(std::move(ended), cause);
 }
 
-void Link::end(std::vector<Ended> requests, std::string const& why) const noexcept {
+void Link::drop_lost_streams() noexcept {
+  mail::Channels lost;
+  {
+    std::lock_guard const lock{mutex_};
+    lost.swap(lost_streams_);
+  }
+  mail::drop_streams(std::move(lost));
+}
+
+void Link::end(std::vector<Ended> requests, std::string const& why) noexcept {
+  drop_lost_streams();
   for (auto& [request, ran] : requests) request.release()->bounce(lost_error(env_, why, ran));
 }
 

@@ -103,6 +103,19 @@ class CallsTest(corps_kit.CorpsCase):
             self.assertIn("bounced: 20\n", stdout)
             self.assert_no_errors_logged(self.running)
 
+    def test_streams_between_envs(self):
+        for carrier in ("auto", "tcp"):
+            texts = {what: text for what, (_, text) in self.outcomes("streams", f"net.carrier={carrier}").items()}
+            stdout = self.running.stdout_text()
+            self.assertIn(f"result: {sum(range(100_000))}\n", stdout)
+            self.assertIn("argument: 3000000\n", stdout)
+            self.assertIn(f"handed on: {sum(range(50_000))}\n", stdout, "by an Env that neither writes nor reads it")
+            self.assertIn("endless: 0\n", stdout)
+            self.assertRegex(texts["throws"], "^RemoteError yes: no more")
+            self.assertEqual(texts["dropped"], "it returned")
+            self.assertRegex(texts["producer ends"], r"^WorkerLost maybe: env 1, conc \d+\.\d+ ended while it produced a stream")
+            self.assertRegex(texts["no reader"], "^Cancelled .*: the consumer of the stream has dropped it")
+
     def test_large_arguments(self):
         self.outcomes("sizes", envs=2)
         sizes = re.findall(r"^(\d+) MiB: (\S+) ms, same, (\d+) small calls, worst (\S+) ms$", self.running.stdout_text(), re.MULTILINE)

@@ -14,6 +14,7 @@
 #include "corps/detail/bytes.hpp"
 #include "corps/detail/envelope.hpp"
 #include "env/host/internal/random.hpp"
+#include "env/mail/internal/far_stream.hpp"
 #include "env/net/internal/back_off.hpp"
 #include "env/net/internal/carrier.hpp"
 #include "env/net/internal/link_seen.hpp"
@@ -148,7 +149,8 @@ class Link final : public detail::Origin, private Outbox {
   void want();
   std::vector<Ended> end_session();
   void lose_offered(std::vector<Ended>& ended);
-  void end(std::vector<Ended> requests, std::string const& why) const noexcept;
+  void end(std::vector<Ended> requests, std::string const& why) noexcept;
+  void drop_lost_streams() noexcept;
   void answer_with_error(std::uint64_t call, WorkerPair const& pair, ErrorInfo error) noexcept;
   bool reply(FrameKind kind, detail::ByteBuffer& frame, WorkerPair const& pair) noexcept;
   std::uint64_t fresh_id() { return host::random_u64(random_) | 1; }
@@ -177,8 +179,9 @@ class Link final : public detail::Origin, private Outbox {
   std::string gone_;            // how the Env ended
   std::shared_ptr<Carrier> carrier_;
   Calls open_;
-  std::vector<Away> tells_;     // that no carrier was there to take
-  std::vector<Ended> orphans_;  // of a session that has ended; they wait for the word how the Env ended
+  std::vector<Away> tells_;      // that no carrier was there to take
+  mail::Channels lost_streams_;  // that went out in a session that has ended
+  std::vector<Ended> orphans_;   // of a session that has ended; they wait for the word how the Env ended
 
   std::mutex session_mutex_;  // a leaf
   Session session_;

@@ -67,6 +67,36 @@ class Witness : public corps::Conc {
   std::map<std::string, corps::Promise<void>> waiting_;
 };
 
+/// Streams that go to other Envs.
+class Feed : public corps::Conc {
+ public:
+  corps::Stream<int> count(int to) {
+    for (int i = 0; i < to; ++i) co_yield i;
+  }
+  corps::Stream<int> fails_after(int items) {
+    for (int i = 0; i < items; ++i) co_yield i;
+    throw std::out_of_range{"no more"};
+  }
+  corps::Stream<int> endless(corps::Name<Witness> witness) {
+    struct Unwinds {
+      ~Unwinds() { witness.tell<&Witness::saw>("unwound"); }
+      corps::Name<Witness> witness;
+    } const unwinds{witness};
+    for (int i = 0;; ++i) co_yield i;
+  }
+  corps::Task<std::size_t> bytes_of(corps::Stream<std::string> items) {
+    std::size_t bytes = 0;
+    while (auto item = co_await items.next()) bytes += item->size();
+    co_return bytes;
+  }
+  /// Hands on what it has got from another.
+  corps::Task<corps::Stream<int>> count_of(corps::Name<Feed> other, int to) {
+    auto counting = other.call<&Feed::count>(to);
+    auto numbers = co_await counting;
+    co_return numbers;
+  }
+};
+
 /// A chain of calls through several Envs, to be cancelled.
 class Step : public corps::Conc {
  public:
@@ -192,6 +222,7 @@ class Calls : public corps::Corps {
     if (mode == "deadlines") co_await deadlines();
     if (mode == "cancels") co_await cancels();
     if (mode == "cycles") co_await cycles();
+    if (mode == "streams") co_await streams();
     if (mode == "sizes") co_await sizes();
     if (mode == "limits") co_await limits();
     if (mode == "flood") co_await flood();
@@ -231,6 +262,63 @@ class Calls : public corps::Corps {
     co_await outcome("bad tag", corps::create<Relay>(corps::env(1).tagged(corps::Tag{"fine"})));
     co_await outcome("no env", corps::create<Relay>(corps::env(77)));
     co_await outcome("still there", one.call<&Relay::ended>());
+  }
+
+  template <class T>
+  static corps::Task<> outcome_of(std::string what, corps::Task<T> task) {
+    std::string text = "it returned";
+    auto const begin = now_ns();
+    try {
+      (void)co_await std::move(task);
+    } catch (corps::Error const& error) {
+      text = probe::line_of(error);
+    }
+    say("%s: %.1f ms | %s", what.c_str(), ms(begin, now_ns()), text.c_str());
+  }
+  static corps::Task<long long> sum_of(corps::Stream<int> numbers) {
+    long long sum = 0;
+    while (auto number = co_await numbers.next()) sum += *number;
+    co_return sum;
+  }
+  static corps::Task<int> write_to(corps::StreamWriter<std::string> writer) {
+    co_await writer.write("x");
+    co_return 1;
+  }
+
+  corps::Task<> streams() {
+    auto const witness = co_await corps::create<Witness>(corps::here());
+    auto const one = co_await corps::create<Feed>(corps::env(1));
+    auto const two = co_await corps::create<Feed>(corps::env(2));
+    auto counting = one.call<&Feed::count>(100'000);
+    auto numbers = co_await counting;
+    say("result: %lld", co_await sum_of(std::move(numbers)));
+    auto [writer, items] = corps::stream<std::string>();
+    auto sum = one.call<&Feed::bytes_of>(std::move(items));
+    for (int i = 0; i < 3'000; ++i) co_await writer.write(std::string(1'000, 'x'));
+    writer.end();
+    say("argument: %zu", co_await sum);
+    auto passing = two.call<&Feed::count_of>(one, 50'000);
+    auto passed = co_await passing;
+    say("handed on: %lld", co_await sum_of(std::move(passed)));
+    auto failing = one.call<&Feed::fails_after>(2'000);
+    auto failed = co_await failing;
+    co_await outcome_of("throws", sum_of(std::move(failed)));
+    auto dropping = one.call<&Feed::endless>(witness);
+    {
+      auto endless = co_await dropping;
+      auto const first = co_await endless.next();
+      say("endless: %d", *first);
+    }
+    co_await outcome("dropped", witness.call<&Witness::wait>("unwound"));
+    auto const alone = co_await corps::create<Feed>(corps::env(1));
+    auto cutting = alone.call<&Feed::count>(1'000'000'000);
+    auto cut = co_await cutting;
+    (void)co_await cut.next();
+    co_await corps::exit(alone);
+    co_await outcome_of("producer ends", sum_of(std::move(cut)));
+    auto [late, nobodys] = corps::stream<std::string>();
+    auto const gone = alone.call<&Feed::bytes_of>(std::move(nobodys));
+    co_await outcome_of("no reader", write_to(std::move(late)));
   }
 
   corps::Task<> functions() {
