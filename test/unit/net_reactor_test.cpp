@@ -61,11 +61,14 @@ void raise(int fd) { REQUIRE(::eventfd_write(fd, 1) == 0); }
 TEST_CASE("reactor: what is posted runs in order, and by itself") {
   Running running;
   std::string order;
-  running.reactor.post([&] {
-    order += 'a';
-    running.reactor.post([&] { order += 'c'; });
+  running.on_loop([&] {
+    running.reactor.post([&] {
+      order += 'a';
+      running.reactor.post([&] { order += 'c'; });
+    });
+    running.reactor.post([&] { order += 'b'; });
   });
-  running.on_loop([&] { order += 'b'; });
+  running.on_loop([] {});  // until a and b have run
   running.on_loop([] {});
   CHECK(order == "abc");
 }
