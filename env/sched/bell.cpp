@@ -17,7 +17,7 @@ constexpr std::uint32_t is_outside = 3;  // whoever rings must interrupt it ther
 void Bell::ring() noexcept {
   auto const before = state_.exchange(rung, std::memory_order_acq_rel);
   if (before == asleep) host::wake_sleeper(state_);
-  if (before == is_outside) outside_->interrupt();
+  if (before == is_outside) outside_.load(std::memory_order_relaxed)->interrupt();
 }
 
 void Bell::wait() noexcept { (void)sleep_until(detail::never_ns); }
@@ -25,7 +25,7 @@ void Bell::wait() noexcept { (void)sleep_until(detail::never_ns); }
 bool Bell::wait_for(std::chrono::nanoseconds limit) noexcept { return sleep_until(detail::now_ns() + limit.count()); }
 
 bool Bell::wait_at(Outside& outside) noexcept {
-  outside_ = &outside;
+  outside_.store(&outside, std::memory_order_relaxed);
   auto state = quiet;
   if (state_.compare_exchange_strong(state, is_outside, std::memory_order_acq_rel, std::memory_order_acquire)) outside.sleep();
   return state_.exchange(quiet, std::memory_order_acq_rel) == rung;

@@ -268,8 +268,10 @@ void Lanes::stay_inside(Lane& lane) noexcept {
 void Lanes::sleep(Lane& lane) {
   lane.awake_since = lane.turns.load(std::memory_order_relaxed);
   lane.left_outside = false;
+  lane.called_back = true;
   if (auto* const outside = outside_.load(std::memory_order_acquire); lane.goes_outside && outside->enter()) {
-    if (!lane.bell.wait_at(*outside)) leave_idle(lane);
+    lane.called_back = lane.bell.wait_at(*outside);
+    if (!lane.called_back) leave_idle(lane);
     lane.left_outside = true;
     return outside->serve_and_leave();
   }

@@ -27,7 +27,7 @@ class Bell {
   [[gnu::hot]] bool sleep_until(std::int64_t until_ns) noexcept;
 
   std::atomic<std::uint32_t> state_{0};
-  Outside* outside_ = nullptr;
+  std::atomic<Outside*> outside_{nullptr};
 };
 
 }  // namespace corps::sched

@@ -28,6 +28,7 @@ struct alignas(64) Lane {
   Bell bell;
   std::uint64_t awake_since = 0;  // in its turns: when it last was without work
   bool left_outside = false;      // it was outside then
+  bool called_back = true;        // and woken for something inside, or it was not
   bool goes_outside = false;      // if it can; written as `parked`, by itself
   bool parked = false;            // under the idle list's mutex
   bool watches = false;  // it keeps an eye on the slots; written under the idle list's mutex, by itself or before it is woken
@@ -85,9 +86,9 @@ class Lanes {
  private:
   static constexpr unsigned streak_max = 64;
   static constexpr unsigned turns_between_steals = 64;
-  static constexpr unsigned visit_turns_max =
-      8;                                         // between two waits outside; a thread that has more to do leaves that to another
-  static constexpr std::size_t stolen_max = 64;  // at once
+  /// Between two waits outside. A thread that has more to do leaves that to another.
+  static constexpr unsigned visit_turns_max = 8;
+  static constexpr std::size_t stolen_max = 64;                      // at once
   static constexpr auto slot_look = std::chrono::microseconds{250};  // longer than a turn whose requests are short
 
   [[gnu::hot]] caf::resumable* pop_own(Lane& lane);
@@ -147,7 +148,8 @@ caf::resumable* Lanes::pop(Lane& lane, Retire&& retire) {
       pass_on();
       return nullptr;
     }
-    auto* job = may_go_outside(lane) ? steal(lane) : search(lane);
+    auto* job =
+        may_go_outside(lane) && !lane.called_back ? steal(lane) : search(lane);  // who looks around misses what comes there
     if (job == nullptr) job = park(lane);
     if (job == nullptr) job = pop_own(lane);
     if (job == nullptr) continue;
