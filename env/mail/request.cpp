@@ -178,8 +178,8 @@ void Request::come_home(Cell& cell) {
   cell.closed(*this);
   --cell.open_calls;
   home = true;
-  if (early != nullptr && early->code != Errc::cancelled && (error == nullptr || error->code == Errc::remote))
-    mail::dead_letter(mail::DeadLetter::late_answer, *this);
+  bool const too_late = early != nullptr && early->code != Errc::cancelled && early->code != Errc::call_cycle;
+  if (too_late && (error == nullptr || error->code == Errc::remote)) mail::dead_letter(mail::DeadLetter::late_answer, *this);
   if (!held) {
     if (error != nullptr && early == nullptr) lost_error(*this, *error);
     delete this;
