@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "corps/error.hpp"
 
 namespace corps {
@@ -32,7 +34,43 @@ void Packer::variant_without_value() {
 }
 
 Unpacker::Unpacker(std::span<std::byte const> bytes) : cereal::InputArchive<Unpacker>(this), bytes_(bytes) {}
+Unpacker::Unpacker(std::span<std::span<std::byte const> const> pieces)
+    : cereal::InputArchive<Unpacker>(this), pieces_(pieces.subspan(pieces.empty() ? 0 : 1)) {
+  if (!pieces.empty()) bytes_ = pieces.front();
+  for (auto const piece : pieces_) bytes_behind_ += piece.size();
+}
 Unpacker::~Unpacker() = default;
+
+std::span<std::byte const> Unpacker::take_some(std::size_t count) {
+  if (count > bytes_left()) too_short(count);
+  while (at_ == bytes_.size() && !pieces_.empty()) {
+    bytes_before_ += at_;
+    bytes_ = pieces_.front();
+    pieces_ = pieces_.subspan(1);
+    bytes_behind_ -= bytes_.size();
+    at_ = 0;
+  }
+  auto const part = bytes_.subspan(at_, std::min(count, bytes_.size() - at_));
+  at_ += part.size();
+  return part;
+}
+
+void Unpacker::take_into(void* to, std::size_t count) {
+  auto* at = static_cast<std::byte*>(to);
+  auto* const end = at + count;
+  while (at != end) {
+    auto const part = take_some(static_cast<std::size_t>(end - at));
+    std::memcpy(at, part.data(), part.size());
+    at += part.size();
+  }
+}
+
+std::byte const* Unpacker::take_joined(std::size_t count) {
+  if (count > bytes_left()) too_short(count);
+  joined_.clear();
+  take_into(joined_.extend(count), count);
+  return joined_.data();
+}
 
 bool Unpacker::take_bool() {
   auto const value = take_number<std::uint8_t>();
@@ -52,7 +90,8 @@ std::size_t Unpacker::take_count(std::size_t element_bytes_min) {
 }
 
 void Unpacker::fail(std::string_view what) const {
-  throw DecodeError(fmt::format("cannot unpack at byte {} of {}: {}; {}", at_, bytes_.size(), what, remedy));
+  throw DecodeError(fmt::format("cannot unpack at byte {} of {}: {}; {}", bytes_before_ + at_, bytes_before_ + at_ + bytes_left(),
+                                what, remedy));
 }
 void Unpacker::too_short(std::size_t wanted) const {
   fail(fmt::format("{} bytes are needed, and {} are left", wanted, bytes_left()));

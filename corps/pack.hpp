@@ -140,6 +140,8 @@ class Packer final : public cereal::OutputArchive<Packer> {
 class Unpacker final : public cereal::InputArchive<Unpacker> {
  public:
   explicit Unpacker(std::span<std::byte const> bytes);
+  /// The bytes lie in several pieces, one behind the other. The list of them must outlive it as well.
+  explicit Unpacker(std::span<std::span<std::byte const> const> pieces);
   ~Unpacker() override;
 
   template <class... T>
@@ -156,14 +158,14 @@ class Unpacker final : public cereal::InputArchive<Unpacker> {
     return (*this)(value);
   }
 
-  /// The next `count` bytes as they are.
+  /// The next `count` bytes as they are; where they lie may change with the next call.
   std::byte const* take(std::size_t count) {
-    if (count > bytes_left()) too_short(count);
+    if (count > bytes_.size() - at_) return take_joined(count);
     std::byte const* const begin = bytes_.data() + at_;
     at_ += count;
     return begin;
   }
-  std::size_t bytes_left() const noexcept { return bytes_.size() - at_; }
+  std::size_t bytes_left() const noexcept { return bytes_.size() - at_ + bytes_behind_; }
   /// Throws DecodeError if bytes are left: a message is used up by what it says.
   void finish() const {
     if (bytes_left() != 0) bytes_too_many();
@@ -186,7 +188,7 @@ class Unpacker final : public cereal::InputArchive<Unpacker> {
   }
   template <class T>
   void unpack(cereal::BinaryData<T>& data) {
-    if (data.size != 0) std::memcpy(data.data, take(data.size), data.size);
+    take_into(data.data, data.size);
   }
   template <class T>
   void unpack(cereal::base_class<T>& base) {
@@ -211,6 +213,10 @@ class Unpacker final : public cereal::InputArchive<Unpacker> {
   }
   bool take_bool();
   void take_nothing();
+  /// Of the next `count` bytes, those that lie together: at least one, if there are any.
+  std::span<std::byte const> take_some(std::size_t count);
+  void take_into(void* to, std::size_t count);
+  std::byte const* take_joined(std::size_t count);
   /// A count of elements of which each takes at least `element_bytes_min` bytes.
   std::size_t take_count(std::size_t element_bytes_min);
   template <class T>
@@ -235,8 +241,12 @@ class Unpacker final : public cereal::InputArchive<Unpacker> {
   [[noreturn]] void too_deep() const;
   [[noreturn]] void bytes_too_many() const;
 
-  std::span<std::byte const> bytes_;
+  std::span<std::byte const> bytes_;  // the piece that is being taken from
   std::size_t at_ = 0;
+  std::span<std::span<std::byte const> const> pieces_;  // behind it
+  std::size_t bytes_behind_ = 0;                        // in these
+  std::size_t bytes_before_ = 0;                        // that were taken of pieces before it
+  detail::ByteBuffer joined_;
   std::uint32_t level_ = 0;
 };
 

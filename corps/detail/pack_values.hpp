@@ -133,8 +133,19 @@ void Unpacker::unpack_known(T& value) {
     else
       value = static_cast<T>(take_bool());
   } else if constexpr (kind == Kind::text) {
-    std::size_t const count = take_count(1);
-    value.assign(reinterpret_cast<char const*>(take(count)), count);
+    std::size_t count = take_count(1);
+    auto part = take_some(count);
+    if (part.size() < count) {
+      value.clear();
+      value.reserve(count);
+      for (; part.size() < count; part = take_some(count)) {
+        value.append(reinterpret_cast<char const*>(part.data()), part.size());
+        count -= part.size();
+      }
+      value.append(reinterpret_cast<char const*>(part.data()), part.size());
+    } else {
+      value.assign(reinterpret_cast<char const*>(part.data()), part.size());
+    }
   } else if constexpr (kind == Kind::path) {
     typename T::string_type text;
     unpack_known(text);
@@ -147,7 +158,7 @@ void Unpacker::unpack_known(T& value) {
     if constexpr (std::tuple_size_v<T> == 0)
       take_nothing();
     else if constexpr (detail::BulkCopied<T>)
-      std::memcpy(value.data(), take(sizeof value), sizeof value);
+      take_into(value.data(), sizeof value);
     else
       for (auto& element : value) unpack_known(element);
   } else if constexpr (kind == Kind::optional) {
@@ -184,7 +195,7 @@ void Unpacker::unpack_sequence(T& container) {
   container.clear();
   if constexpr (detail::BulkCopied<T>) {
     container.resize(count);
-    if (count != 0) std::memcpy(container.data(), take(count * sizeof(Element)), count * sizeof(Element));
+    take_into(container.data(), count * sizeof(Element));
   } else {
     if constexpr (requires { container.reserve(count); }) {
       constexpr std::size_t at_once_max = detail::reserve_bytes_max / sizeof(Element) + 1;

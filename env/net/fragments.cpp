@@ -119,7 +119,7 @@ void LargeMessages::clear() {
 
 // --- receiving -----------------------------------------------------------------------------------------------------
 
-std::optional<Reassembly::Whole> Reassembly::take(std::span<std::byte const> payload) {
+std::optional<Reassembly::Whole> Reassembly::take(std::span<std::byte const> payload, detail::ByteBuffer* memory) {
   if (payload.size() <= fragment_head_bytes) return refuse("an empty fragment");
   if (!pass(payload.size())) return std::nullopt;
   auto const number = get_number<std::uint32_t>(payload.data());
@@ -142,7 +142,7 @@ std::optional<Reassembly::Whole> Reassembly::take(std::span<std::byte const> pay
     return refuse("a fragment of message " + std::to_string(number) + ", which has not begun");
   }
   if (found->kind != kind) return refuse("message " + std::to_string(number) + " changes its kind");
-  if (bytes.size() > limits_.message_bytes_max - found->payload.size()) {
+  if (bytes.size() > limits_.message_bytes_max - found->message.size()) {
     return refuse("message " + std::to_string(number) + " is over the limit of " + std::to_string(limits_.message_bytes_max) +
                   " bytes");
   }
@@ -150,12 +150,12 @@ std::optional<Reassembly::Whole> Reassembly::take(std::span<std::byte const> pay
     return refuse("the messages that are sent in fragments are over the limit of " + std::to_string(limits_.begun_bytes_max) +
                   " bytes");
   }
-  found->payload.append(bytes.data(), bytes.size());
+  found->message.add(bytes, memory);
   found->at = received_;
   bytes_ += bytes.size();
   if ((flags & fragment_last) == 0) return std::nullopt;
-  Whole whole{kind, std::move(found->payload)};
-  bytes_ -= whole.payload.size();
+  Whole whole{kind, std::move(found->message)};
+  bytes_ -= whole.message.size();
   partial_.erase(found);
   return whole;
 }

@@ -6,7 +6,8 @@ namespace corps::net {
 
 namespace {
 
-constexpr std::size_t kept_capacity_max = 4096;  // of a reader between two frames: idle connections stay small
+constexpr std::size_t kept_capacity_max = 4096;                  // of a reader between two frames: idle connections stay small
+constexpr std::size_t direct_bytes_min = std::size_t{16} << 10;  // of a frame that are worth a place of their own to be read to
 
 }  // namespace
 
@@ -70,7 +71,7 @@ std::optional<Frame> FrameReader::next(std::span<std::byte const>& bytes) {
   if (!failure_.empty()) return std::nullopt;
   if (partial_size_ == 0) {
     if (partial_.capacity() > kept_capacity_max && bytes.empty()) {
-      std::vector<std::byte>().swap(partial_);
+      partial_.release();
     } else {
       partial_.clear();
     }
@@ -80,7 +81,7 @@ std::optional<Frame> FrameReader::next(std::span<std::byte const>& bytes) {
       if (!size) return std::nullopt;
       if (bytes.size() >= *size) {
         Frame const frame{static_cast<FrameKind>(bytes[4]), get_number<std::uint16_t>(bytes.data() + number_at),
-                          bytes.subspan(header_bytes, *size - header_bytes)};
+                          bytes.subspan(header_bytes, *size - header_bytes), nullptr};
         bytes = bytes.subspan(*size);
         return frame;
       }
@@ -98,7 +99,9 @@ std::optional<Frame> FrameReader::next(std::span<std::byte const>& bytes) {
   keep(bytes, std::min(*size - partial_size_, bytes.size()));
   if (partial_size_ < *size) return std::nullopt;
   partial_size_ = 0;
-  return Frame{static_cast<FrameKind>(header_[4]), get_number<std::uint16_t>(header_.data() + number_at), partial_};
+  before_ = std::max(before_, partial_.size());
+  return Frame{static_cast<FrameKind>(header_[4]), get_number<std::uint16_t>(header_.data() + number_at), partial_.view(),
+               &partial_};
 }
 
 // Checks a header and returns the size of its frame.
@@ -117,16 +120,37 @@ std::optional<std::size_t> FrameReader::frame_size(std::byte const* header) {
   return std::nullopt;
 }
 
-// Memory follows the bytes that came, not the length that was claimed: the buffer doubles at most.
 void FrameReader::keep(std::span<std::byte const>& bytes, std::size_t count) {
   auto const needed = partial_.size() + count;
-  if (needed > partial_.capacity()) {
-    auto const claimed = static_cast<std::size_t>(get_number<std::uint32_t>(header_.data()));
-    partial_.reserve(std::min(claimed, std::max<std::size_t>(2 * needed, 256)));
-  }
-  partial_.insert(partial_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
+  if (needed > partial_.capacity()) grow(std::max<std::size_t>(2 * needed, 256));
+  partial_.append(bytes.data(), count);
   partial_size_ += count;
   bytes = bytes.subspan(count);
+}
+
+std::span<std::byte> FrameReader::room() {
+  if (partial_size_ < header_bytes) return {};
+  auto const size = partial_.size();
+  auto const left = [&](std::size_t capacity) { return std::min(claimed(), capacity) - size; };
+  if (left(partial_.capacity()) < direct_bytes_min) {
+    if (left(std::max(2 * size, before_)) < direct_bytes_min) return {};
+    grow(2 * size);
+  }
+  return {partial_.data() + size, left(partial_.capacity())};
+}
+
+// Memory follows the bytes that came, not the length that was claimed: the buffer doubles at most, or gets as large as one
+// before.
+void FrameReader::grow(std::size_t capacity) {
+  detail::ByteBuffer larger;
+  larger.reserve(std::min(claimed(), std::max(capacity, before_)));
+  larger.append(partial_.data(), partial_.size());
+  partial_.swap(larger);
+}
+
+void FrameReader::filled(std::size_t count) noexcept {
+  partial_.extend(count);
+  partial_size_ += count;
 }
 
 }  // namespace corps::net

@@ -199,8 +199,8 @@ std::unique_ptr<Request> Link::take_open(std::uint64_t number) {
   return found.empty() ? nullptr : std::move(found.mapped().request);
 }
 
-void Link::on_answer(std::span<std::byte const> payload) {
-  Unpacker in{payload};
+void Link::on_answer(Payload const& payload) {
+  Unpacker in{payload.pieces()};
   std::uint64_t number = 0;
   in(number);
   auto request = take_open(number);
@@ -216,8 +216,8 @@ void Link::on_answer(std::span<std::byte const> payload) {
   request.release()->finish();
 }
 
-void Link::on_error(std::span<std::byte const> payload) {
-  Unpacker in{payload};
+void Link::on_error(Payload const& payload) {
+  Unpacker in{payload.pieces()};
   std::uint64_t number = 0;
   ErrorInfo info;
   in(number, info);
@@ -231,8 +231,8 @@ void Link::on_error(std::span<std::byte const> payload) {
 
 // --- calls from the other Env ------------------------------------------------------------------------------------
 
-void Link::on_request(std::span<std::byte const> payload) {
-  Unpacker in{payload};
+void Link::on_request(Payload const& payload) {
+  Unpacker in{payload.pieces()};
   auto const head = take_head(in);
   auto context = detail::unpack_context(in);
   WorkerPair const back{head.target, head.caller};
@@ -270,24 +270,24 @@ void Link::on_request(std::span<std::byte const> payload) {
   detail::begin_worker(*request.release());
 }
 
-void Link::on_cancel(std::span<std::byte const> payload) {
-  Unpacker in{payload};
+void Link::on_cancel(Payload const& payload) {
+  Unpacker in{payload.pieces()};
   std::uint64_t number = 0;
   in(number);
   in.finish();
   if (auto const by = served_.give_up(number); by != ConcId::none) mail::tell_of_cancel(by);
 }
 
-void Link::on_probe(std::span<std::byte const> payload) {
-  Unpacker in{payload};
+void Link::on_probe(Payload const& payload) {
+  Unpacker in{payload.pieces()};
   std::uint64_t number = 0;
   in(number);
   if (number == mail::probe_goes_home) return mail::probe_came_back(in);
   mail::probe_came(env_, served_.find(number), in);
 }
 
-WorkerPair Link::pair_of(FrameKind kind, std::span<std::byte const> payload) {
-  Unpacker in{payload};
+WorkerPair Link::pair_of(FrameKind kind, Payload const& payload) {
+  Unpacker in{payload.pieces()};
   if (kind == FrameKind::request) {
     auto const head = take_head(in);
     return {head.caller, head.target};
@@ -301,8 +301,8 @@ WorkerPair Link::pair_of(FrameKind kind, std::span<std::byte const> payload) {
   return {static_cast<std::uint64_t>(request.target), static_cast<std::uint64_t>(request.caller_id)};
 }
 
-void Link::refuse_request(std::span<std::byte const> payload) {
-  Unpacker in{payload};
+void Link::refuse_request(Payload const& payload) {
+  Unpacker in{payload.pieces()};
   auto const head = take_head(in);
   answer_with_error(head.number, {head.target, head.caller},
                     {Errc::overloaded,

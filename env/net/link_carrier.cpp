@@ -186,9 +186,9 @@ void Link::beat(Carrier& carrier) {
 
 // --- messages in fragments ---------------------------------------------------------------------------------------
 
-std::optional<Reassembly::Whole> Link::reassemble(std::span<std::byte const> payload) {
+std::optional<Reassembly::Whole> Link::reassemble(Frame const& fragment) {
   std::lock_guard const lock{reassembly_mutex_};
-  auto whole = reassembly_.take(payload);
+  auto whole = reassembly_.take(fragment.payload, fragment.memory);
   reassembling_ = !reassembly_.empty();
   return whole;
 }

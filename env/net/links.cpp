@@ -33,7 +33,7 @@ auto in_ms(std::chrono::nanoseconds time) { return std::chrono::duration_cast<st
 
 ErrorInfo worker_lost(std::string text) { return {Errc::worker_lost, Ran::no, std::move(text), {}, {}}; }
 
-void take_message(Link& way, FrameKind kind, std::span<std::byte const> payload) {
+void take_message(Link& way, FrameKind kind, Payload const& payload) {
   switch (kind) {
     case FrameKind::request: return way.on_request(payload);
     case FrameKind::answer: return way.on_answer(payload);
@@ -194,7 +194,7 @@ void Links::on_frame(Carrier& carrier, Frame const& frame) {
     case Session::Step::illegal: return close_for(carrier, std::move(why));
   }
   try {
-    if (frame.kind == FrameKind::fragment) return on_fragment(carrier, way, frame.payload);
+    if (frame.kind == FrameKind::fragment) return on_fragment(carrier, way, frame);
     if (!way.passes_fragments(frame.payload.size())) return close_for(carrier, way.why_not_whole());
     return on_whole(carrier, way, frame.kind, frame.payload);
   } catch (...) {
@@ -203,43 +203,42 @@ void Links::on_frame(Carrier& carrier, Frame const& frame) {
   close_for(carrier, std::move(why));
 }
 
-void Links::on_whole(Carrier& carrier, Link& way, FrameKind kind, std::span<std::byte const> payload) {
-  if (kind == FrameKind::control) return directory_.on_control(carrier.peer(), payload);
+void Links::on_whole(Carrier& carrier, Link& way, FrameKind kind, Payload const& payload) {
+  if (kind == FrameKind::control) {
+    detail::ByteBuffer memory;
+    return directory_.on_control(carrier.peer(), in_one_piece(payload, memory));
+  }
   if (kind == FrameKind::probe) return way.on_probe(payload);
   if (!unpacking_.idle()) {
     bool const is_cancel = kind == FrameKind::cancel;  // behind all: it says nothing of whose request it must not overtake
     auto const pair = is_cancel ? WorkerPair{} : way.pair_of(kind, payload);
-    if (is_cancel || unpacking_.holds(way, pair)) {
-      detail::ByteBuffer copy;
-      copy.append(payload.data(), payload.size());
-      return unpack_later(way, pair, kind, std::move(copy));
-    }
+    if (is_cancel || unpacking_.holds(way, pair)) return unpack_later(way, pair, kind, ReceivedMessage(payload));
   }
   take_message(way, kind, payload);
 }
 
-void Links::on_fragment(Carrier& carrier, Link& way, std::span<std::byte const> payload) {
-  auto whole = way.reassemble(payload);
+void Links::on_fragment(Carrier& carrier, Link& way, Frame const& fragment) {
+  auto whole = way.reassemble(fragment);
   if (!whole) {
     if (auto why = way.why_not_whole(); !why.empty()) close_for(carrier, std::move(why));
     return;
   }
-  if (whole->kind == FrameKind::control || whole->payload.size() <= unpacked_at_once_bytes_max)
-    return on_whole(carrier, way, whole->kind, whole->payload);
-  auto const pair = way.pair_of(whole->kind, whole->payload);
-  unpack_later(way, pair, whole->kind, std::move(whole->payload));
+  auto const payload = whole->message.payload();
+  if (whole->kind == FrameKind::control || whole->message.size() <= unpacked_at_once_bytes_max)
+    return on_whole(carrier, way, whole->kind, payload);
+  unpack_later(way, way.pair_of(whole->kind, payload), whole->kind, std::move(whole->message));
 }
 
 /// Answers are always taken: open calls bound them.
-void Links::unpack_later(Link& way, WorkerPair const& pair, FrameKind kind, detail::ByteBuffer payload) {
-  if (kind == FrameKind::request && !unpacking_.has_room(payload.size())) return way.refuse_request(payload);
-  unpacking_.add({&way, pair, kind, std::move(payload)});
+void Links::unpack_later(Link& way, WorkerPair const& pair, FrameKind kind, ReceivedMessage message) {
+  if (kind == FrameKind::request && !unpacking_.has_room(message.size())) return way.refuse_request(message.payload());
+  unpacking_.add({&way, pair, kind, std::move(message)});
 }
 
 void Links::unpack(Unpacking::Job& job) {
   std::string why;
   try {
-    return take_message(*job.link, job.kind, job.payload);
+    return take_message(*job.link, job.kind, job.message.payload());
   } catch (...) {
     why = why_not_taken();
   }

@@ -14,7 +14,9 @@ namespace corps::net {
 
 namespace {
 
-constexpr int reads_per_turn_max = 4;   // then other connections have their turn
+constexpr int shm_reads_per_turn_max = 4;                           // then other connections have their turn
+constexpr std::size_t read_bytes_per_turn = 4 * read_buffer_bytes;  // the same; a read that is begun goes beyond
+constexpr std::size_t read_behind_large_bytes = std::size_t{4} << 10;
 constexpr int writes_per_turn_max = 8;  // by a thread that wanted to send one frame; then the I/O thread goes on
 constexpr std::size_t pieces_max = 64;  // of one system call
 // What a turn has gathered leaves by itself after one to two looks. Looking begins with the first of it, and ends when there was
@@ -34,6 +36,16 @@ ssize_t send_now(int fd, std::span<iovec> parts) noexcept {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) return 0;
     if (errno != EINTR) return -errno;
   }
+}
+
+/// Into the first as much as it has room for, and the rest into the second. Bytes received, 0 at the end, or -1.
+ssize_t receive_now(int fd, std::span<std::byte> first, std::span<std::byte> second) noexcept {
+  if (first.empty()) return ::recv(fd, second.data(), second.size(), MSG_DONTWAIT);
+  std::array<iovec, 2> parts{{{first.data(), first.size()}, {second.data(), second.size()}}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  return ::recvmsg(fd, &message, MSG_DONTWAIT);
 }
 
 // It ends up in logs: one line, whatever the peer wrote.
@@ -83,13 +95,20 @@ void Stream::start(std::span<std::byte const> received) {
 void Stream::on_readable() {
   auto const self = shared_from_this();
   auto const buffer = owner_.read_buffer();
-  for (int turn = 0; turn < reads_per_turn_max; ++turn) {
-    ssize_t const got = ::recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  for (std::size_t bytes = 0; bytes < read_bytes_per_turn;) {
+    // What belongs to a large frame goes where it will stay, and with it not much of what follows, which is copied.
+    auto const room = tls_ ? std::span<std::byte>{} : reader_.room();
+    auto const behind = room.empty() ? buffer : buffer.first(read_behind_large_bytes);
+    ssize_t const got = receive_now(fd_, room, behind);
     if (got > 0) {
       auto const size = static_cast<std::size_t>(got);
+      auto const filled = std::min(size, room.size());
+      bytes += size;
       if (pulse_) pulse_->hear();
-      if (tls_ ? !take_records(buffer.first(size)) : !take(buffer.first(size))) return;
-      if (size < buffer.size()) break;  // all there was
+      if (filled != 0) reader_.filled(filled);
+      auto const rest = behind.first(size - filled);
+      if (tls_ ? !take_records(rest) : !take(rest)) return;
+      if (size < room.size() + behind.size()) break;  // all there was
     } else if (got == 0) {
       return finish(reader_.in_frame() ? "connection closed by peer in the middle of a frame" : "connection closed by peer");
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -114,15 +133,17 @@ void Stream::on_bell() {
       write(lock);
     }
   }
-  read_shm(reads_per_turn_max);
+  read_shm(shm_reads_per_turn_max);
 }
 
 bool Stream::read_shm(int turns_max) {
   auto const buffer = owner_.read_buffer();
   for (int turn = 0; turn < turns_max; ++turn) {
-    auto const size = shm_->read(buffer);
+    auto const room = reader_.room();
+    auto const size = shm_->read(room.empty() ? buffer : room);
     if (size != 0) {
-      if (!take(buffer.first(size))) return false;
+      if (!room.empty()) reader_.filled(size);
+      if (!take(room.empty() ? buffer.first(size) : buffer.first(0))) return false;
     } else if (!shm_->read_failure().empty()) {
       finish(std::string(shm_->read_failure()), Ending::final, true);
       return false;
@@ -143,7 +164,7 @@ void Stream::on_socket_beside_shm() {
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return descriptor_->arm_read();
   if (got > 0) return finish("bytes beside the shared memory", Ending::final, true);
   int const error = got < 0 ? errno : 0;
-  if (!read_shm(reads_per_turn_max)) return;
+  if (!read_shm(shm_reads_per_turn_max)) return;
   if (error != 0) return finish(errno_text(error));
   finish(reader_.in_frame() ? "connection closed by peer in the middle of a frame" : "connection closed by peer");
 }

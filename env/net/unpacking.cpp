@@ -20,7 +20,7 @@ bool Unpacking::has_room(std::size_t bytes) {
 void Unpacking::add(Job job) {
   std::lock_guard const lock{mutex_};
   if (stopping_) return;
-  bytes_ += job.payload.size();
+  bytes_ += job.message.size();
   ++pairs_[job.link][job.pair];
   queue_.push_back(std::move(job));
   jobs_.fetch_add(1, std::memory_order_relaxed);
@@ -36,9 +36,9 @@ void Unpacking::run() {
     auto job = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
-    auto const bytes = job.payload.size();
+    auto const bytes = job.message.size();
     work_(job);
-    job.payload.release();
+    job.message = {};
     lock.lock();
     bytes_ -= bytes;
     auto const pairs = pairs_.find(job.link);

@@ -170,8 +170,8 @@ TEST_CASE("of calls with one number, one is cancelled at a time; a cancel of the
   Held held;
   for (int i = 0; i < 3; ++i) peer.call<&Holder::quick>(1, held.name);
   peer.cancel(1);
-  CHECK_THROWS_AS(peer.link.on_cancel({}), corps::DecodeError);
-  CHECK_THROWS_AS(peer.link.on_cancel(std::vector<std::byte>(9)), corps::DecodeError);
+  CHECK_THROWS_AS(peer.link.on_cancel(corps::net::Piece{}), corps::DecodeError);
+  CHECK_THROWS_AS(peer.link.on_cancel(corps::net::Piece(std::vector<std::byte>(9))), corps::DecodeError);
   CHECK(held.quick_calls() == 2);
 }
 

@@ -144,7 +144,7 @@ struct Other {
   }
   void cancel(std::uint64_t number) { tell(&Link::on_cancel, number); }
   template <class... A>
-  void tell(void (Link::*what)(std::span<std::byte const>), A const&... values) {
+  void tell(void (Link::*what)(corps::net::Payload const&), A const&... values) {
     corps::detail::ByteBuffer bytes;
     corps::Packer out{bytes};
     ((void)out(values), ...);
@@ -454,14 +454,14 @@ TEST_CASE("bytes that are no probe are refused; whatever a peer sends, no wait e
       CHECK_THROWS_AS(passage.seven.link.on_probe(whole.first(size)), corps::DecodeError);
     std::vector<std::byte> longer(whole.begin(), whole.end());
     longer.push_back({});
-    CHECK_THROWS_AS(passage.seven.link.on_probe(longer), corps::DecodeError);
+    CHECK_THROWS_AS(passage.seven.link.on_probe(corps::net::Piece(longer)), corps::DecodeError);
 
     std::mt19937 random{1};
     for (int i = 0; i < 500; ++i) {
       std::vector<std::byte> bytes(whole.begin(), whole.end());
       for (auto flips = 1 + random() % 4; flips > 0; --flips) bytes[random() % bytes.size()] = static_cast<std::byte>(random());
       try {
-        passage.seven.link.on_probe(bytes);
+        passage.seven.link.on_probe(corps::net::Piece(bytes));
       } catch (corps::DecodeError const&) {
       }
     }

@@ -5,7 +5,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -129,7 +131,8 @@ TEST_CASE("fragments: what is sent arrives whole, and in order between two Worke
           take(payload);
         } else if (auto const whole = reassembly.take(payload)) {
           CHECK(whole->kind == FrameKind::request);
-          take(whole->payload.view());
+          detail::ByteBuffer memory;
+          take(in_one_piece(whole->message.payload(), memory));
         }
         REQUIRE(reassembly.why().empty());
       }
@@ -159,6 +162,33 @@ TEST_CASE("fragments: what is sent of a large message lies where it was packed, 
     auto const payload = payload_of(*next);
     CHECK(std::ranges::all_of(std::span(payload).subspan(fragment_head_bytes), [](auto byte) { return byte == std::byte{'a'}; }));
   }
+}
+
+TEST_CASE("fragments: large ones stay where they were received, small ones are copied together") {
+  Reassembly reassembly({.fragment_bytes = 100'000, .message_bytes_max = 1'000'000, .begun_bytes_max = 1'000'000});
+  std::vector<std::byte const*> where;
+  std::optional<Reassembly::Whole> whole;
+  std::size_t const sizes[] = {100'000, 10, 20, 90'000, 5};
+  for (std::size_t i = 0; i < std::size(sizes); ++i) {
+    auto const payload = fragment(1, (i == 0 ? fragment_first : 0U) | (i + 1 == std::size(sizes) ? fragment_last : 0U), sizes[i]);
+    detail::ByteBuffer memory;
+    memory.append(payload.data(), payload.size());
+    where.push_back(memory.data() + fragment_head_bytes);
+    whole = reassembly.take(memory.view(), &memory);
+    CHECK(memory.empty() == (sizes[i] >= 90'000));
+  }
+  REQUIRE(whole.has_value());
+  CHECK(whole->message.size() == 190'035);
+  auto const payload = whole->message.payload();
+  auto const pieces = payload.pieces();
+  REQUIRE(pieces.size() == 4);
+  CHECK(pieces[0].data() == where[0]);
+  CHECK(pieces[1].size() == 30);
+  CHECK(pieces[2].data() == where[3]);
+  CHECK(pieces[3].size() == 5);
+  detail::ByteBuffer memory;
+  CHECK(std::ranges::all_of(in_one_piece(payload, memory), [](auto byte) { return byte == std::byte{'x'}; }));
+  CHECK(memory.size() == 190'035);
 }
 
 TEST_CASE("fragments: what no Env sends is refused, and its memory is given back") {

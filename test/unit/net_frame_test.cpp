@@ -145,6 +145,50 @@ TEST_CASE("frame: a reader that had a large frame gives its memory back") {
   CHECK(reader.held_bytes() <= 4096);
 }
 
+/// Feeds `stream` as a carrier does: what belongs to a large frame goes to where it stays.
+Read read_directly(FrameReader& reader, Bytes const& stream, std::size_t step) {
+  Read frames;
+  std::size_t received = 0;
+  for (std::span<std::byte const> left = stream; !left.empty();) {
+    auto bytes = left.first(std::min(step, left.size()));
+    left = left.subspan(bytes.size());
+    received += bytes.size();
+    auto const room = reader.room();
+    auto const filled = std::min(room.size(), bytes.size());
+    std::copy_n(bytes.begin(), filled, room.begin());
+    reader.filled(filled);
+    bytes = bytes.subspan(filled);
+    while (auto const frame = reader.next(bytes)) {
+      frames.emplace_back(frame->kind, text_of(frame->payload));
+      if (frame->memory == nullptr) continue;
+      CHECK(frame->memory->size() == frame->payload.size());
+      if (frames.size() % 2 == 0) detail::ByteBuffer const taken_over = std::move(*frame->memory);
+    }
+    CHECK(bytes.empty());
+    CHECK(reader.held_bytes() <= 2 * received + 4096);
+  }
+  return frames;
+}
+
+TEST_CASE("frame: large frames may be received to where they stay") {
+  Bytes stream;
+  Read expected;
+  for (std::size_t const size : {100'000U, 100U, 70'000U, 200'000U, 0U, 200'000U, 16'384U, 1U}) {
+    std::string const text(size, static_cast<char>('a' + expected.size()));
+    auto const frame = frame_bytes(FrameKind::request, bytes_of(text));
+    stream.insert(stream.end(), frame.begin(), frame.end());
+    expected.emplace_back(FrameKind::request, text);
+  }
+  for (std::size_t const step : {7U, 8U, 1000U, 16'000U, 65'536U, 150'000U, 1'000'000U}) {
+    CAPTURE(step);
+    FrameReader reader(Phase::established, 1 << 20);
+    CHECK(read_directly(reader, stream, step) == expected);
+    CHECK(reader.failure().empty());
+    CHECK_FALSE(reader.in_frame());
+    CHECK(reader.room().empty());
+  }
+}
+
 TEST_CASE("frame: nothing is read after a failure") {
   FrameReader reader(Phase::established, 100);
   auto const bad = frame_bytes(0, 99, {});

@@ -49,7 +49,10 @@ struct Side final : Outbox {
     last = session.take(frame);
     if (last == Step::begun || last == Step::replaced) reassembly.clear();
     if (last == Step::hand_up && frame.kind == FrameKind::fragment) {
-      if (auto const whole = reassembly.take(frame.payload)) got.push_back(get_number<std::uint64_t>(whole->payload.data()));
+      if (auto const whole = reassembly.take(frame.payload)) {
+        detail::ByteBuffer memory;
+        got.push_back(get_number<std::uint64_t>(in_one_piece(whole->message.payload(), memory).data()));
+      }
       CHECK(reassembly.why() == "");
     } else if (last == Step::hand_up) {
       CHECK((reassembly.empty() || reassembly.pass(frame.payload.size())));

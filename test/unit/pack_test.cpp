@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <deque>
 #include <filesystem>
@@ -10,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -307,6 +310,33 @@ TEST_CASE("pack: values may lie 64 levels deep in one another, and no deeper") {
   CHECK(unpack_bytes<Tree>(deep(64)) == chain(64));
   CHECK_THROWS_WITH_AS(unpack_bytes<Tree>(deep(65)), doctest::Contains("64 levels"), DecodeError);
   CHECK_THROWS_AS(unpack_bytes<Tree>(deep(100'000)), DecodeError);
+}
+
+TEST_CASE("pack: what is unpacked may lie in pieces, cut anywhere") {
+  using All =
+      std::tuple<std::string, std::vector<std::uint32_t>, std::vector<Hit>, std::array<std::uint16_t, 5>, double, std::string>;
+  All const value{std::string(50, 'x'), {1, 2, 3, 4, 5, 6, 7}, {{"file", 7, "text"}, {"", 8, "more"}}, {9, 8, 7, 6, 5}, 0.25, ""};
+  auto const packed = pack_bytes(value);
+  auto const bytes = packed.view();
+  for (std::size_t const step : {1U, 3U, 7U, 8U, 50U, 1000U}) {
+    CAPTURE(step);
+    std::vector<std::span<std::byte const>> pieces{{}};
+    for (std::size_t at = 0; at < bytes.size(); at += step) {
+      pieces.push_back(bytes.subspan(at, std::min(step, bytes.size() - at)));
+      if (at % 2 == 0) pieces.emplace_back();
+    }
+    Unpacker in{std::span<std::span<std::byte const> const>(pieces)};
+    CHECK(in.bytes_left() == bytes.size());
+    All got;
+    in(got);
+    CHECK(got == value);
+    CHECK_NOTHROW(in.finish());
+    CHECK_THROWS_WITH_AS(in.take(1), doctest::Contains("1 bytes are needed, and 0 are left"), DecodeError);
+    auto const where = "at byte " + std::to_string(bytes.size()) + " of " + std::to_string(bytes.size());
+    CHECK_THROWS_WITH_AS(in.take(1), doctest::Contains(where.c_str()), DecodeError);
+  }
+  Unpacker nothing{std::span<std::span<std::byte const> const>{}};
+  CHECK(nothing.bytes_left() == 0);
 }
 
 TEST_CASE("pack: an error says where") {

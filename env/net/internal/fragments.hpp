@@ -14,6 +14,7 @@
 
 #include "corps/detail/bytes.hpp"
 #include "env/net/internal/message_part.hpp"
+#include "env/net/internal/received.hpp"
 #include "env/net/internal/wire.hpp"
 
 namespace corps::net {
@@ -113,10 +114,11 @@ class Reassembly {
 
   struct Whole {
     FrameKind kind;
-    detail::ByteBuffer payload;
+    ReceivedMessage message;
   };
-  /// Takes the payload of a fragment. The message that it ends, or nothing; then why() says whether it was illegal.
-  std::optional<Whole> take(std::span<std::byte const> payload);
+  /// Takes the payload of a fragment; `memory`: what it is all of, if that may be taken over. The message that it ends, or
+  /// nothing; then why() says whether it was illegal.
+  std::optional<Whole> take(std::span<std::byte const> payload, detail::ByteBuffer* memory = nullptr);
   /// Another frame has come. False: a message that was begun is not gone on with; why().
   bool pass(std::size_t bytes);
 
@@ -129,7 +131,7 @@ class Reassembly {
   struct Partial {
     std::uint32_t number;
     FrameKind kind;
-    detail::ByteBuffer payload;
+    ReceivedMessage message;
     std::uint64_t at;  // received_ when its last fragment came
   };
 

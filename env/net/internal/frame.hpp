@@ -7,8 +7,8 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "corps/detail/bytes.hpp"
 #include "env/net/internal/wire.hpp"
 
 namespace corps::net {
@@ -17,6 +17,7 @@ struct Frame {
   FrameKind kind;
   std::uint16_t number;  // the low bits of its number in a session; 0 for a kind that has none
   std::span<std::byte const> payload;
+  detail::ByteBuffer* memory = nullptr;  // the payload is all that is in it, and whoever wants to keep it may take it over
 };
 
 /// Whether a frame of this kind may be received in this phase.
@@ -32,8 +33,8 @@ std::string kind_text(std::uint8_t kind);
 std::array<std::byte, header_bytes> frame_header(FrameKind kind, std::size_t payload_size, std::uint16_t number = 0) noexcept;
 
 /// Cuts a stream of bytes into frames. Knows no sockets.
-/// Threads: one at a time. Limits: holds at most 2 × the bytes received of one unfinished frame, or of the one before it as long
-/// as more comes, + 4 KiB, whatever a header claims.
+/// Threads: one at a time. Limits: holds at most 2 × the bytes received of one unfinished frame, or of one before it, + 4 KiB,
+/// whatever a header claims.
 class FrameReader {
  public:
   FrameReader(Phase phase, std::uint32_t payload_bytes_max) noexcept : phase_(phase), payload_bytes_max_(payload_bytes_max) {}
@@ -44,6 +45,11 @@ class FrameReader {
   /// `bytes` is moved past what was taken. The payload is valid until `bytes` or the reader change.
   std::optional<Frame> next(std::span<std::byte const>& bytes);
 
+  /// Where the next bytes of the stream may be put, if they belong to a large frame that is unfinished; else nothing. Then say
+  /// how many, and call next().
+  std::span<std::byte> room();
+  void filled(std::size_t count) noexcept;
+
   /// Why the stream must be closed; empty as long as it is good.
   std::string_view failure() const noexcept { return failure_; }
   /// Bytes of an unfinished frame are held.
@@ -53,12 +59,15 @@ class FrameReader {
  private:
   std::optional<std::size_t> frame_size(std::byte const* header);
   void keep(std::span<std::byte const>& bytes, std::size_t count);
+  std::size_t claimed() const noexcept { return get_number<std::uint32_t>(header_.data()); }
+  void grow(std::size_t capacity);
 
   Phase phase_;
   std::uint32_t payload_bytes_max_;
   std::array<std::byte, header_bytes> header_{};  // of an unfinished frame
   std::size_t partial_size_ = 0;                  // its bytes received so far, with the header
-  std::vector<std::byte> partial_;                // its payload so far
+  detail::ByteBuffer partial_;                    // its payload so far
+  std::size_t before_ = 0;                        // bytes of the largest payload that partial_ had
   std::string failure_;
 };
 

@@ -18,6 +18,7 @@
 #include "env/net/internal/back_off.hpp"
 #include "env/net/internal/carrier.hpp"
 #include "env/net/internal/link_seen.hpp"
+#include "env/net/internal/received.hpp"
 #include "env/net/internal/served_calls.hpp"
 #include "env/net/internal/session.hpp"
 
@@ -106,23 +107,23 @@ class Link final : public detail::Origin, private Outbox {
 
   // Frames of the peer, in order; on the I/O thread. What cannot be unpacked throws DecodeError.
   /// The message that a fragment ends, or nothing; then why_not_whole() says whether the peer may send this.
-  std::optional<Reassembly::Whole> reassemble(std::span<std::byte const> payload);
+  std::optional<Reassembly::Whole> reassemble(Frame const& fragment);
   /// A frame that is none. False: a message is not gone on with; why_not_whole().
   bool passes_fragments(std::size_t bytes);
   std::string why_not_whole();
   /// Between which two Workers a request, an answer or an error is.
-  WorkerPair pair_of(FrameKind kind, std::span<std::byte const> payload);
+  WorkerPair pair_of(FrameKind kind, Payload const& payload);
   /// Ends a request that there is no room for until it is unpacked.
-  void refuse_request(std::span<std::byte const> payload);
+  void refuse_request(Payload const& payload);
 
   // The rest also on the thread that unpacks: what is between the same two Workers on one thread at a time.
 
-  void on_request(std::span<std::byte const> payload);
-  void on_answer(std::span<std::byte const> payload);
-  void on_error(std::span<std::byte const> payload);
-  void on_cancel(std::span<std::byte const> payload);
+  void on_request(Payload const& payload);
+  void on_answer(Payload const& payload);
+  void on_error(Payload const& payload);
+  void on_cancel(Payload const& payload);
   /// On the I/O thread.
-  void on_probe(std::span<std::byte const> payload);
+  void on_probe(Payload const& payload);
   /// What the peer sent is no message: its carrier is closed.
   void close(std::string why);
 

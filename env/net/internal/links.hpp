@@ -77,9 +77,9 @@ class Links final : public Events, public mail::ProbeWay {
   void want_carrier(Link& way);
   void queue_dial(Link& way);
   void begin_dials();
-  void on_whole(Carrier& carrier, Link& way, FrameKind kind, std::span<std::byte const> payload);
-  void on_fragment(Carrier& carrier, Link& way, std::span<std::byte const> payload);
-  void unpack_later(Link& way, WorkerPair const& pair, FrameKind kind, detail::ByteBuffer payload);
+  void on_whole(Carrier& carrier, Link& way, FrameKind kind, Payload const& payload);
+  void on_fragment(Carrier& carrier, Link& way, Frame const& fragment);
+  void unpack_later(Link& way, WorkerPair const& pair, FrameKind kind, ReceivedMessage message);
   void unpack(Unpacking::Job& job);
   void close_for(Carrier& carrier, std::string why);
   void dial_after(std::chrono::nanoseconds delay, Link& way);

@@ -9,8 +9,8 @@
 #include <thread>
 #include <unordered_map>
 
-#include "corps/detail/bytes.hpp"
 #include "env/net/internal/fragments.hpp"
+#include "env/net/internal/received.hpp"
 
 namespace corps::net {
 
@@ -25,7 +25,7 @@ class Unpacking {
     Link* link;
     WorkerPair pair;
     FrameKind kind;
-    detail::ByteBuffer payload;
+    ReceivedMessage message;
   };
   using Work = std::function<void(Job& job)>;
 
