@@ -5,6 +5,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -487,6 +488,7 @@ TEST_CASE("a link sends probes behind calls that are open, and only where it is 
   link.take(*carrier, {corps::net::FrameKind::resume, 0, resume.view()});
   auto const node = corps::create<Node>(corps::here()).get();
   auto waits = node.call<&Node::wait_abroad>(handle(link));
+  while (link.seen().open_calls == 0) std::this_thread::yield();
   CHECK(runtime_kit::error_of(node.within(10ms).call<&Node::quick>()).code == corps::Errc::timeout);  // it waits
   CHECK(link.send_probe(1, body));
   CHECK_FALSE(link.send_probe(2, body));
