@@ -36,7 +36,11 @@ class Relay : public corps::Conc {
     }
   }
   std::string ended() { return ended_; }
-  double ended_ms() { return ended_ms_; }
+  /// When that has ended: its deadline may come a moment after that of its caller, in another Env.
+  corps::Task<double> ended_ms() {
+    while (ended_.empty()) co_await corps::sleep_for(1ms);
+    co_return ended_ms_;
+  }
 
   static constexpr bool corps_interleaved = true;
 
