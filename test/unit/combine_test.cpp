@@ -77,27 +77,6 @@ class Loop : public corps::Conc {
   }
 };
 
-/// Holds a Worker up for the time of a scope.
-class Held {
- public:
-  Held() : holder_(corps::create<Holder>(corps::here()).get()), held_(holder_.call<&Holder::hold>(handle(events_))) {
-    REQUIRE(events_.entered.wait());
-  }
-  ~Held() {
-    if (held_.valid()) release();
-  }
-  void release() {
-    events_.release.happen();
-    CHECK(held_.get() == 1);
-  }
-  Name<Holder> name() const { return holder_; }
-
- private:
-  Holder::Events events_;
-  Name<Holder> holder_;
-  Future<int> held_;
-};
-
 template <class F>
 corps::ErrorInfo thrown_by(F&& function) {
   try {
@@ -162,7 +141,7 @@ TEST_CASE("an error goes past then, and a function that takes the Future sees it
 TEST_CASE("what was not begun is not run when it is cancelled") {
   Running corps;
   Held held;
-  auto future = held.name().call<&Holder::quick>();
+  auto future = held.name.call<&Holder::quick>();
   future.cancel();
   CHECK(future.ready());
   auto const error = error_of(std::move(future));
@@ -170,7 +149,7 @@ TEST_CASE("what was not begun is not run when it is cancelled") {
   CHECK(error.ran == Ran::no);
   CHECK(error.text.find("Holder::quick") != std::string::npos);
   held.release();
-  CHECK(held.name().get<&Holder::quick_calls>().get() == 0);
+  CHECK(held.name.get<&Holder::quick_calls>().get() == 0);
 }
 
 TEST_CASE("a method that waits is unwound when its call is cancelled, down the chain") {
@@ -178,7 +157,7 @@ TEST_CASE("a method that waits is unwound when its call is cancelled, down the c
   Held held;
   Gate::Events events;
   auto gate = corps::create<Gate>(corps::here()).get();
-  auto future = gate.call<&Gate::wait>(held.name(), handle(events));
+  auto future = gate.call<&Gate::wait>(held.name, handle(events));
   REQUIRE(events.entered.wait());
   future.cancel();
   auto const error = error_of(std::move(future));
@@ -186,7 +165,7 @@ TEST_CASE("a method that waits is unwound when its call is cancelled, down the c
   CHECK(error.ran == Ran::maybe);
   CHECK(events.unwound.wait());
   held.release();
-  CHECK(held.name().get<&Holder::quick_calls>().get() == 0);
+  CHECK(held.name.get<&Holder::quick_calls>().get() == 0);
 }
 
 TEST_CASE("a cancelled method sees it once, and can clean up") {
@@ -194,7 +173,7 @@ TEST_CASE("a cancelled method sees it once, and can clean up") {
   Held held;
   Gate::Events events;
   auto gate = corps::create<Gate>(corps::here()).get();
-  auto future = gate.call<&Gate::sees_cancel>(held.name(), handle(events));
+  auto future = gate.call<&Gate::sees_cancel>(held.name, handle(events));
   REQUIRE(events.entered.wait());
   future.cancel();
   CHECK(events.unwound.wait());
@@ -226,11 +205,11 @@ TEST_CASE("what has ended is not cancelled any more") {
 TEST_CASE("a Task that is cancelled ends what it waits for") {
   Running corps;
   Held held;
-  auto task = held.name().call<&Holder::quick>().then([](int) { return 1; });
+  auto task = held.name.call<&Holder::quick>().then([](int) { return 1; });
   task.cancel();
   CHECK(error_of(std::move(task)).code == Errc::cancelled);
   held.release();
-  CHECK(held.name().get<&Holder::quick_calls>().get() == 0);
+  CHECK(held.name.get<&Holder::quick_calls>().get() == 0);
 }
 
 // --- when_all ----------------------------------------------------------------------------------------------------
@@ -255,7 +234,7 @@ TEST_CASE("when_all waits for all before it brings the first error, or not") {
   Held held;
   auto const make = [&] {
     std::vector<Future<int>> futures;
-    futures.push_back(held.name().call<&Holder::quick>());
+    futures.push_back(held.name.call<&Holder::quick>());
     futures.push_back(adder.call<&Adder::fail>("first"));
     futures.push_back(adder.call<&Adder::fail>("second"));
     return futures;
@@ -266,7 +245,7 @@ TEST_CASE("when_all waits for all before it brings the first error, or not") {
   CHECK(error_of(corps::when_all(make(), corps::OnError::cancel_others)).text == "first");
   held.release();
   CHECK(error_of(std::move(patient)).text == "first");
-  CHECK(held.name().get<&Holder::quick_calls>().get() == 2);
+  CHECK(held.name.get<&Holder::quick_calls>().get() == 2);
 }
 
 TEST_CASE("when_ended leaves values and errors in the Futures") {
@@ -288,7 +267,7 @@ TEST_CASE("when_any brings the first; the others stay valid, or are cancelled") 
   Held held;
   for (auto const losers : {corps::Losers::keep, corps::Losers::cancel}) {
     std::vector<Future<int>> futures;
-    futures.push_back(held.name().call<&Holder::quick>());
+    futures.push_back(held.name.call<&Holder::quick>());
     futures.push_back(adder.call<&Adder::add>(1, 2));
     auto any = corps::when_any(std::move(futures), losers).get();
     CHECK(any.index == 1);
@@ -304,7 +283,7 @@ TEST_CASE("next_of brings each once, in the order in which they end") {
   auto adder = corps::create<Adder>(corps::here()).get();
   Held held;
   std::vector<Future<int>> futures;
-  futures.push_back(held.name().call<&Holder::quick>());
+  futures.push_back(held.name.call<&Holder::quick>());
   for (int i = 0; i < 50; ++i) futures.push_back(adder.call<&Adder::add>(i, 0));
   auto answers = corps::next_of(std::move(futures));
   std::vector<std::size_t> order;
@@ -327,11 +306,11 @@ TEST_CASE("with_timeout cancels what takes too long") {
   auto adder = corps::create<Adder>(corps::here()).get();
   CHECK(corps::with_timeout(adder.call<&Adder::add>(1, 2), 10s).get() == 3);
   Held held;
-  auto const error = error_of(corps::with_timeout(held.name().call<&Holder::quick>(), 2ms));
+  auto const error = error_of(corps::with_timeout(held.name.call<&Holder::quick>(), 2ms));
   CHECK(error.code == Errc::timeout);
   CHECK(error.text.find("with_timeout") != std::string::npos);
   held.release();
-  CHECK(held.name().get<&Holder::quick_calls>().get() == 0);
+  CHECK(held.name.get<&Holder::quick_calls>().get() == 0);
 }
 
 /// The same inside a Conc.
@@ -400,14 +379,14 @@ TEST_CASE("cancelling what waits for several cancels them") {
     Held held;
     Gate::Events events;
     auto client = corps::create<Client>(corps::here()).get();
-    auto future = client.call<&Client::stuck>(held.name(), way, handle(events));
+    auto future = client.call<&Client::stuck>(held.name, way, handle(events));
     REQUIRE(events.entered.wait());
     future.cancel();
     CHECK(events.unwound.wait());
     client.call<&Client::step>().get();  // the step in which it unwound has ended
     CHECK(error_of(std::move(future)).code == Errc::cancelled);
     held.release();
-    CHECK(held.name().get<&Holder::quick_calls>().get() == 0);
+    CHECK(held.name.get<&Holder::quick_calls>().get() == 0);
   }
 }
 
@@ -417,7 +396,7 @@ TEST_CASE("a Worker may end while it waits for several") {
     Held held;
     Gate::Events events;
     auto client = corps::create<Client>(corps::here()).get();
-    auto future = client.call<&Client::stuck>(held.name(), way, handle(events));
+    auto future = client.call<&Client::stuck>(held.name, way, handle(events));
     REQUIRE(events.entered.wait());
     corps::exit(client);
     CHECK(events.unwound.wait());
@@ -469,7 +448,7 @@ TEST_CASE("fan_out has no more calls open than its window") {
   std::size_t begun = 0;
   auto results = corps::fan_out(100, {.window = 5}, [&](std::size_t) {
     ++begun;
-    return held.name().call<&Holder::quick>();
+    return held.name.call<&Holder::quick>();
   });
   CHECK(begun == 5);
   held.release();

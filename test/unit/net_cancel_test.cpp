@@ -11,6 +11,7 @@
 #include "corps/detail/send.hpp"
 #include "env/net/internal/link.hpp"
 #include "test/unit/net_memory_carrier.hpp"
+#include "test/unit/net_played_env.hpp"
 #include "test/unit/runtime_kit.hpp"
 
 namespace net_cancel_test {
@@ -24,6 +25,7 @@ using corps::Task;
 using corps::net::Link;
 using corps::net::LinkLimits;
 using corps::net::test::MemoryCarrier;
+using corps::net::test::PlayedEnv;
 
 /// What the test sees of a method that is cancelled.
 struct Events {
@@ -57,59 +59,14 @@ class Busy : public corps::Conc {
   std::size_t size_of(std::string text) { return text.size(); }
 };
 
-/// Holds a Worker up for the time of a scope.
-class Held {
- public:
-  Held() : name(corps::create<Holder>(corps::here()).get()), held_(name.call<&Holder::hold>(handle(events_))) {
-    REQUIRE(events_.entered.wait());
-  }
-  ~Held() {
-    if (held_.valid()) release();
-  }
-  void release() {
-    events_.release.happen();
-    CHECK(held_.get() == 1);
-  }
-  /// Once it has served all that came before.
-  int quick_calls() {
-    release();
-    return name.get<&Holder::quick_calls>().get();
-  }
-
- private:
-  Holder::Events events_;
-
- public:
-  Name<Holder> const name;
-
- private:
-  Future<int> held_;
-};
-
 // --- the Env that serves -----------------------------------------------------------------------------------------
 
 constexpr EnvId here = 0;
 constexpr EnvId elsewhere = 7;
 
-/// The link to an Env of which the test is the other end.
-struct Peer {
-  template <auto method, class T, class... A>
-  void call(std::uint64_t number, Name<T> target, A const&... args) {
-    REQUIRE(corps::detail::Registered<corps::detail::MethodOp<method>>::done);
-    corps::detail::ByteBuffer bytes;
-    corps::Packer out{bytes};
-    out(number, corps::detail::MethodOp<method>::record.id.hash, static_cast<std::uint64_t>(target.address().conc),
-        std::int64_t{-1}, std::uint64_t{16}, false);
-    ((void)out(args), ...);
-    link.on_request(bytes.view());
-  }
-  void cancel(std::uint64_t number) {
-    corps::detail::ByteBuffer bytes;
-    corps::Packer out{bytes};
-    out(number);
-    link.on_cancel(bytes.view());
-  }
-  Link link{here, elsewhere, {}};
+/// The Env whose calls this one serves.
+struct Peer : PlayedEnv {
+  Peer() : PlayedEnv(here, elsewhere) {}
 };
 
 TEST_CASE("a call of another Env that was not begun is not run when it is cancelled") {

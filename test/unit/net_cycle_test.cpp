@@ -14,6 +14,7 @@
 #include "env/mail/internal/probe.hpp"
 #include "env/net/internal/link.hpp"
 #include "test/unit/net_memory_carrier.hpp"
+#include "test/unit/net_played_env.hpp"
 #include "test/unit/runtime_kit.hpp"
 #include "test/unit/twin_kit.hpp"
 
@@ -125,35 +126,15 @@ class Sent final : public corps::mail::ProbeWay {
 };
 
 /// Another Env, which the test plays.
-struct Other {
-  explicit Other(EnvId env) : link(here, env, {}) {}
+struct Other : corps::net::test::PlayedEnv {
+  explicit Other(EnvId env) : PlayedEnv(here, env) {}
   /// Ends what waits for it, and lets `node` answer what it has called: requests know their link.
   void end(Name<Node> node) {
     link.env_ended("the test is over");
     link.give_up({});
     node.call<&Node::quick>().get();
   }
-  template <auto method, class... A>
-  void call(std::uint64_t number, Name<Node> target, A const&... args) {
-    REQUIRE(corps::detail::Registered<corps::detail::MethodOp<method>>::done);
-    corps::detail::ByteBuffer bytes;
-    corps::Packer out{bytes};
-    out(number, corps::detail::MethodOp<method>::record.id.hash, static_cast<std::uint64_t>(target.address().conc),
-        std::int64_t{-1}, std::uint64_t{16}, false);
-    ((void)out(args), ...);
-    link.on_request(bytes.view());
-  }
-  void cancel(std::uint64_t number) { tell(&Link::on_cancel, number); }
-  template <class... A>
-  void tell(void (Link::*what)(corps::net::Payload const&), A const&... values) {
-    corps::detail::ByteBuffer bytes;
-    corps::Packer out{bytes};
-    ((void)out(values), ...);
-    (link.*what)(bytes.view());
-  }
   void probe(Body const& body) { link.on_probe(body.packed().view()); }
-
-  Link link;
 };
 
 /// A Worker that waits for one of Env 7, which calls it: a circle of which the test sees this half.

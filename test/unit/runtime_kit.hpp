@@ -85,6 +85,32 @@ T& object_of(std::uint64_t handle) {
   return *reinterpret_cast<T*>(handle);
 }
 
+/// Holds a Worker up for the time of a scope.
+class Held {
+ public:
+  Held() : name(corps::create<Holder>(corps::here()).get()), held_(name.call<&Holder::hold>(handle(events_))) {
+    REQUIRE(events_.entered.wait());
+  }
+  ~Held() {
+    if (held_.valid()) release();
+  }
+  void release() {
+    events_.release.happen();
+    CHECK(held_.get() == 1);
+  }
+  /// Lets it go, and asks once it has served all that came before.
+  int quick_calls() {
+    release();
+    return name.get<&Holder::quick_calls>().get();
+  }
+
+  corps::Name<Holder> const name;
+
+ private:
+  Holder::Events events_;
+  corps::Future<int> held_;
+};
+
 /// The error that a Future ends with; fails the test if it ends with a value.
 template <class T>
 corps::ErrorInfo error_of(corps::Future<T> future) {
