@@ -4,8 +4,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <ctime>
 #include <limits>
+
+#include "env/host/internal/timespec.hpp"
 
 namespace corps::host {
 namespace {
@@ -18,8 +19,7 @@ std::uint32_t* address_of(std::atomic<std::uint32_t>& word) noexcept {
 }  // namespace
 
 void sleep_while(std::atomic<std::uint32_t>& word, std::uint32_t value, std::int64_t until_ns) noexcept {
-  constexpr std::int64_t ns_per_s = 1'000'000'000;
-  timespec const until{until_ns / ns_per_s, until_ns % ns_per_s};
+  auto const until = to_timespec(until_ns);
   bool const for_ever = until_ns == std::numeric_limits<std::int64_t>::max();
   ::syscall(SYS_futex, address_of(word), FUTEX_WAIT_BITSET_PRIVATE, value, for_ever ? nullptr : &until, nullptr,
             FUTEX_BITSET_MATCH_ANY);

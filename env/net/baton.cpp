@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "corps/detail/runtime.hpp"
+#include "env/host/internal/timespec.hpp"
 
 namespace corps::net {
 
@@ -49,8 +50,7 @@ void Baton::ring_at(std::int64_t at_ns) noexcept {
   std::lock_guard const lock{mutex_};
   if (rings_in_time()) return;
   rings_at_ns_.store(at_ns, std::memory_order_seq_cst);
-  constexpr std::int64_t second_ns = 1'000'000'000;
-  itimerspec const setting{.it_interval = {}, .it_value = {.tv_sec = at_ns / second_ns, .tv_nsec = at_ns % second_ns}};
+  itimerspec const setting{.it_interval = {}, .it_value = host::to_timespec(at_ns)};
   ::timerfd_settime(alarm_.get(), TFD_TIMER_ABSTIME, &setting, nullptr);
 }
 

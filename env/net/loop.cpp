@@ -4,20 +4,22 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <limits>
 #include <system_error>
 
+#include "corps/detail/envelope.hpp"
 #include "corps/detail/runtime.hpp"
+#include "env/host/internal/timespec.hpp"
 
 namespace corps::net {
+
+using detail::never_ns;
 
 namespace {
 
 constexpr std::uint32_t ended = EPOLLERR | EPOLLHUP;  // reported always; both callbacks find out by themselves
+
 /// The loop that this thread serves.
 constinit thread_local void const* served = nullptr;
-
-constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
 
 [[noreturn]] void fail(char const* what) { throw std::system_error(errno, std::generic_category(), what); }
 
@@ -80,8 +82,7 @@ void Reactor::Loop::sleep() noexcept {
     if (due == never_ns) {
       until = nullptr;
     } else if (auto const rest = due - detail::now_ns(); rest > 0) {
-      constexpr std::int64_t second_ns = 1'000'000'000;
-      limit = {.tv_sec = rest / second_ns, .tv_nsec = rest % second_ns};
+      limit = host::to_timespec(rest);
     }
   }
   auto const count = ::epoll_pwait2(events_.get(), ready_.data(), static_cast<int>(ready_.size()), until, nullptr);
