@@ -5,6 +5,7 @@
 //   other.
 #include <algorithm>
 #include <deque>
+#include <optional>
 
 #include "system_probe.hpp"
 
@@ -152,13 +153,15 @@ class Caller : public corps::Conc {
   }
   corps::Task<Tally> offer(corps::Name<Server> server, int per_second, int ms) {
     auto const end_ns = probe::now_ns() + ms * std::int64_t{1'000'000};
-    Calls calls{static_cast<double>(per_second)};
+    auto& calls = calls_.emplace(static_cast<double>(per_second));
     while (probe::now_ns() < end_ns) {
       calls.make_due([&] { return server.template call<&Server::serve>(text_); });
       co_await calls.wait();
     }
     co_return calls.tally();
   }
+  /// The same again, once all that `offer` had called have ended.
+  corps::Task<Tally> ended() { return calls_->tally_of_all(); }
   /// Microseconds of so many calls, one after the other, in order.
   corps::Task<std::vector<double>> probe_times(corps::Name<Server> server, int count) {
     std::vector<double> times;
@@ -185,6 +188,7 @@ class Caller : public corps::Conc {
 
  private:
   std::string const text_ = std::string(argument_bytes, 'x');
+  std::optional<Calls> calls_;
 };
 
 /// Calls a Sink at a moderate rate.
@@ -235,6 +239,17 @@ class OverloadTest : public corps::Corps {
       co_await overload<Server<corps::Overflow::refuse>>(probe::number(config, 2, 2));
   }
 
+  corps::Task<Tally> sum_of(std::vector<corps::Future<Tally>> runs) {
+    Tally sum;
+    for (auto& run : runs) {
+      auto const tally = co_await run;
+      sum.served += tally.served;
+      sum.refused += tally.refused;
+      sum.failed += tally.failed;
+    }
+    co_return sum;
+  }
+
   template <class Server>
   corps::Task<> overload(int seconds) {
     int const peak_ms = std::min(2000, 500 * seconds);
@@ -256,17 +271,14 @@ class OverloadTest : public corps::Corps {
     auto const ms = seconds * 1000;
     for (auto const each : all)
       runs.push_back(each.within(corps::no_deadline).template call<&Caller<Server>::offer>(server, rate, ms));
-    Tally sum;
-    for (auto& run : runs) {
-      auto const tally = co_await run;
-      sum.served += tally.served;
-      sum.refused += tally.refused;
-      sum.failed += tally.failed;
-    }
-    say("overload %d s: %.0f offered a second, %.0f served a second, %lld refused, %lld failed", seconds, 1.0 * rate * callers,
-        static_cast<double>(sum.served) / seconds, static_cast<long long>(sum.refused), static_cast<long long>(sum.failed));
+    auto const sum = co_await sum_of(std::move(runs));
     auto const normal_us = std::max(2 * quiet[100], quiet[100] + 1000);
     auto const normal_ms = co_await all[0].template call<&Caller<Server>::wait_until_normal>(server, normal_us);
+    runs.clear();
+    for (auto const each : all) runs.push_back(each.template call<&Caller<Server>::ended>());
+    auto const of_all = co_await sum_of(std::move(runs));
+    say("overload %d s: %.0f offered a second, %.0f served a second, %lld refused, %lld failed", seconds, 1.0 * rate * callers,
+        static_cast<double>(sum.served) / seconds, static_cast<long long>(sum.refused), static_cast<long long>(of_all.failed));
     say("normal after %.0f ms", normal_ms);
   }
 
