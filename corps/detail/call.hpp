@@ -9,6 +9,7 @@
 #include "corps/detail/cell.hpp"
 #include "corps/detail/class_record.hpp"
 #include "corps/detail/envelope.hpp"
+#include "corps/detail/idempotent.hpp"
 #include "corps/detail/method_id.hpp"
 #include "corps/detail/registry.hpp"
 #include "corps/detail/reply.hpp"
@@ -129,7 +130,8 @@ struct MethodOp {
   static MethodRecord record;
 };
 template <auto M>
-constinit MethodRecord MethodOp<M>::record{method_id<M>(), &Call<MethodOp<M>>::make};
+constinit MethodRecord MethodOp<M>::record{
+    .id = method_id<M>(), .make = &Call<MethodOp<M>>::make, .idempotent = may_be_repeated<M>()};
 
 /// Calls a free function in a Func that offers it.
 template <auto F>
@@ -149,7 +151,8 @@ struct FunctionOp {
   static MethodRecord record;
 };
 template <auto F>
-constinit MethodRecord FunctionOp<F>::record{method_id<F>(), &Call<FunctionOp<F>>::make};
+constinit MethodRecord FunctionOp<F>::record{
+    .id = method_id<F>(), .make = &Call<FunctionOp<F>>::make, .idempotent = may_be_repeated<F>()};
 
 /// The operation that `call` by a pointer means.
 template <auto M>
@@ -167,7 +170,7 @@ struct GetOp {
   static MethodRecord record;
 };
 template <auto M>
-constinit MethodRecord GetOp<M>::record{member_get_id<M>(), &Call<GetOp<M>>::make};
+constinit MethodRecord GetOp<M>::record{.id = member_get_id<M>(), .make = &Call<GetOp<M>>::make, .idempotent = true};
 
 /// Writes a public data member.
 template <auto M>

@@ -52,6 +52,8 @@ struct MethodRecord {
 
   /// For what the Env itself serves, and no Worker: does it. Any thread.
   void (*env_serves)(std::unique_ptr<Request> request) = nullptr;
+  /// It may be run twice without harm: a call that may be lost with its link is sent again.
+  bool idempotent = false;
 
   MethodRecord const* next_registered = nullptr;
 };

@@ -109,6 +109,8 @@ constexpr std::array table{
                                   "Time without a byte of an Env of another host; then the connection is cut, and restored."),
     key<limits, &L::link_resume>("limits.link_resume", Kind::duration, 10 * ms, h,
                                  "Time to restore a broken connection; then calls over it end with WorkerLost."),
+    key<limits, &L::repeats>("limits.repeats", Kind::count, 0, 100,
+                             "Times that a call of an idempotent method is sent again when it may have been lost with a link."),
     key<limits, &L::handshake>("limits.handshake", Kind::duration, 10 * ms, 60 * s,
                                "Time for the two ends of a link to prove who they are; then it is closed."),
     key<limits, &L::create_timeout>("limits.create_timeout", Kind::duration, ms, h,

@@ -38,7 +38,8 @@ net::LinkLimits link_limits(startup::LimitSettings const& limits) {
           .message_bytes_max = limits.message,
           .fragment_bytes = limits.frame,
           .kept_bytes_max = 2 * (limits.in_flight_per_link + limits.message),
-          .resume_limit = limits.link_resume};
+          .resume_limit = limits.link_resume,
+          .repeats_max = limits.repeats};
 }
 
 net::ShmUse shm_use(startup::CarrierChoice carrier) {

@@ -24,6 +24,8 @@ using detail::Request;
 
 constexpr std::int64_t no_deadline_on_wire = -1;
 constexpr std::uint64_t no_answer_wanted = 0;
+/// Beside the number of a call: it is sent again.
+constexpr std::uint64_t again = std::uint64_t{1} << 63;
 /// Of each text of an error: so that an error is no way around limits.message.
 constexpr std::size_t error_text_bytes_max = std::size_t{64} << 10;
 
@@ -34,11 +36,14 @@ struct RequestHead {
   std::uint64_t target = 0;
   std::int64_t remaining_ns = no_deadline_on_wire;
   std::uint64_t caller = 0;
+  bool is_repeated = false;
 };
 
 RequestHead take_head(Unpacker& in) {
   RequestHead head;
   in(head.number, head.method, head.target, head.remaining_ns, head.caller);
+  head.is_repeated = (head.number & again) != 0;
+  head.number &= ~again;
   return head;
 }
 
@@ -91,6 +96,10 @@ ErrorInfo packing_failed(std::string_view what) noexcept {
 
 }  // namespace
 
+void pack_repeated_request(Packer& out, Request const& request, std::uint64_t number) {
+  pack_request(out, request, number | again);
+}
+
 // --- calls to the other Env --------------------------------------------------------------------------------------
 
 bool Link::send(std::unique_ptr<Request> request) noexcept {
@@ -131,9 +140,9 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     bool const leaves = session_.is_open();
     session_lock.unlock();
     if (number != no_answer_wanted) {
-      open_.emplace(number, Away{std::move(request), frame_number});
+      open_.emplace(number, Away{std::move(request), frame_number, 0});
     } else if (!leaves) {
-      tells_.push_back({std::move(request), frame_number});
+      tells_.push_back({std::move(request), frame_number, 0});
     }
     carrier = carrier_;
     to_be_made = state_ == State::idle;
@@ -193,17 +202,17 @@ bool Link::send_probe(std::uint64_t number, std::span<std::byte const> body) noe
   return true;
 }
 
-std::unique_ptr<Request> Link::take_open(std::uint64_t number) {
+Link::Away Link::take_open(std::uint64_t number) {
   std::lock_guard const lock{mutex_};
   auto found = open_.extract(number);
-  return found.empty() ? nullptr : std::move(found.mapped().request);
+  return found.empty() ? Away{} : std::move(found.mapped());
 }
 
 void Link::on_answer(Payload const& payload) {
   Unpacker in{payload.pieces()};
   std::uint64_t number = 0;
   in(number);
-  auto request = take_open(number);
+  auto request = std::move(take_open(number).request);
   if (request == nullptr) return;  // an answer nobody waits for any more
   try {
     request->unpack_result(in);
@@ -222,8 +231,9 @@ void Link::on_error(Payload const& payload) {
   ErrorInfo info;
   in(number, info);
   in.finish();
-  auto request = take_open(number);
+  auto [request, frame, repeats] = take_open(number);
   if (request == nullptr) return;
+  if (repeats != 0 && info.ran == Ran::no) info.ran = Ran::maybe;  // an earlier run may have been one
   if (info.code == Errc::attribute)
     info.text += fmt::format(" (called: {} {})", readable(*request->method), request->method->id.signature);
   request.release()->bounce(std::move(info));
@@ -234,6 +244,7 @@ void Link::on_error(Payload const& payload) {
 void Link::on_request(Payload const& payload) {
   Unpacker in{payload.pieces()};
   auto const head = take_head(in);
+  if (head.is_repeated && served_.find(head.number).call != nullptr) return;  // its first run answers
   auto context = detail::unpack_context(in);
   WorkerPair const back{head.target, head.caller};
   auto const* const method = detail::find_method(head.method);

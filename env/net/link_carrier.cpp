@@ -144,8 +144,11 @@ Link::Taken Link::take(Carrier& carrier, Frame const& frame) {
         restored_ns_ = since_ns_;
         ++restored_;
       }
+      if (result.step == Step::replaced) {
+        lose_offered(ended);
+        repeat(ended);
+      }
       tells_.clear();
-      if (result.step == Step::replaced) lose_offered(ended);
       if (result.step != Step::resumed) {
         std::lock_guard const reassembly_lock{reassembly_mutex_};
         reassembly_.clear();
@@ -271,13 +274,16 @@ bool Link::resume_is_over(std::uint64_t cut) {
 // --- what cannot be answered any more ----------------------------------------------------------------------------
 
 // With mutex_ held. What a carrier was never offered was surely not run.
-std::vector<Link::Ended> Link::end_session() {
+std::vector<Link::Ended> Link::end_session(bool repeats) {
   std::vector<Ended> ended;
   std::lock_guard const session_lock{session_mutex_};
   auto const ran = [&](std::uint64_t frame) { return session_.was_offered(frame) ? Ran::maybe : Ran::no; };
-  for (auto& [number, call] : open_) ended.push_back({std::move(call.request), ran(call.frame)});
+  for (auto& [number, call] : open_) {
+    auto const how = call.repeats != 0 ? Ran::maybe : ran(call.frame);
+    ended.push_back({number, std::move(call), how});
+  }
   for (auto& tell : tells_)
-    if (ran(tell.frame) == Ran::no) ended.push_back({std::move(tell.request), Ran::no});
+    if (ran(tell.frame) == Ran::no) ended.push_back({0, std::move(tell), Ran::no});
   open_.clear();
   tells_.clear();
   session_.clear(fresh_id());
@@ -287,11 +293,15 @@ std::vector<Link::Ended> Link::end_session() {
     reassembly_.clear();
   }
   taker_ = nullptr;
-  state_ = State::idle;
+  bool const dialing = std::exchange(state_, State::idle) == State::dialing;
   since_ns_ = detail::now_ns();
   resuming_ = false;
   failed_dials_ = 0;
-  back_off_.reset();
+  if (repeats) repeat(ended);
+  if (open_.empty())
+    back_off_.reset();
+  else
+    resume_repeated(dialing);
   return ended;
 }
 
@@ -300,7 +310,7 @@ void Link::lose_offered(std::vector<Ended>& ended) {
   std::ranges::move(mail::take_streams_of(env_), std::back_inserter(lost_streams_));
   for (auto& [number, call] : open_) {
     call.frame = session_.in_new_session(call.frame);
-    if (call.frame == 0) ended.push_back({std::move(call.request), Ran::maybe});
+    if (call.frame == 0) ended.push_back({number, std::move(call), Ran::maybe});
   }
   std::erase_if(open_, [](auto const& entry) { return entry.second.request == nullptr; });
 }
@@ -310,7 +320,7 @@ void Link::fail_unsent(std::string const& why) {
   {
     std::lock_guard const lock{mutex_};
     if (state_ == State::up || resuming_) return;
-    ended = end_session();
+    ended = end_session(false);
   }
   end(std::move(ended), why);
 }
@@ -356,7 +366,11 @@ void Link::drop_lost_streams() noexcept {
 
 void Link::end(std::vector<Ended> requests, std::string const& why) noexcept {
   drop_lost_streams();
-  for (auto& [request, ran] : requests) request.release()->bounce(lost_error(env_, why, ran));
+  for (auto& [number, call, ran] : requests) {
+    auto error = lost_error(env_, why, ran);
+    if (call.repeats != 0) error.text += fmt::format("; the call was sent {} times", call.repeats + 1);
+    call.request.release()->bounce(std::move(error));
+  }
 }
 
 }  // namespace corps::net

@@ -54,6 +54,12 @@ void log_not_restored(Peer const& peer, std::chrono::nanoseconds limit) {
                         to_string(peer), in_ms(limit)));
 }
 
+void log_repeated(Peer const& peer, std::size_t calls) {
+  if (calls == 0) return;
+  host::log(host::Level::info, fmt::format("{} calls of idempotent methods, which may have been lost, are sent to {} again",
+                                           calls, to_string(peer)));
+}
+
 /// In a handler.
 std::string why_not_taken() {
   try {
@@ -188,7 +194,10 @@ void Links::on_frame(Carrier& carrier, Frame const& frame) {
     case Session::Step::hand_up: break;
     case Session::Step::nothing: return;
     case Session::Step::resumed: return log_restored(carrier.peer(), cut_for);
-    case Session::Step::replaced: directory_.on_link(carrier.peer(), false); [[fallthrough]];
+    case Session::Step::replaced:
+      log_repeated(carrier.peer(), way.take_repeated());
+      directory_.on_link(carrier.peer(), false);
+      [[fallthrough]];
     case Session::Step::begun: return directory_.on_link(carrier.peer(), true);
     case Session::Step::cut: return carrier.close(std::move(why), Ending::cut);
     case Session::Step::illegal: return close_for(carrier, std::move(why));
@@ -263,6 +272,7 @@ void Links::on_closed(Carrier& carrier, std::string_view reason, Ending ending) 
     case Link::Next::retry: return try_again(way, peer, reason);
     case Link::Next::give_up:
       give_up_after(wait_for_cause, way, fmt::format("connection lost: {}", reason));
+      restore_repeated(way, peer, wait_for_cause);
       return directory_.on_link(peer, false);
   }
 }
@@ -298,8 +308,18 @@ void Links::watch_resume(Link& way, Peer const& peer) {
   network_->after(limits_.resume_limit, [this, &way, peer, cut = way.cut()] {
     if (!way.resume_is_over(cut)) return;
     log_not_restored(peer, limits_.resume_limit);
+    restore_repeated(way, peer, {});
     directory_.on_link(peer, false);
   });
+}
+
+/// Where calls are sent again that were lost with their session.
+void Links::restore_repeated(Link& way, Peer const& peer, std::chrono::nanoseconds delay) {
+  auto const calls = way.take_repeated();
+  if (calls == 0) return;
+  log_repeated(peer, calls);
+  watch_resume(way, peer);
+  dial_after(delay + way.back_off(), way);
 }
 
 }  // namespace corps::net

@@ -7,24 +7,18 @@
 #include <utility>
 #include <vector>
 
-#include "corps/detail/call.hpp"
-#include "corps/detail/send.hpp"
-#include "env/net/internal/link.hpp"
-#include "test/unit/net_memory_carrier.hpp"
+#include "test/unit/net_calling_link.hpp"
 #include "test/unit/net_played_env.hpp"
 #include "test/unit/runtime_kit.hpp"
 
 namespace net_cancel_test {
 
 using namespace runtime_kit;
-using corps::ConcId;
 using corps::EnvId;
 using corps::Future;
 using corps::Name;
 using corps::Task;
-using corps::net::Link;
 using corps::net::LinkLimits;
-using corps::net::test::MemoryCarrier;
 using corps::net::test::PlayedEnv;
 
 /// What the test sees of a method that is cancelled.
@@ -148,44 +142,8 @@ TEST_CASE("calls of another Env end in any order, and none is found afterwards")
 
 // --- the Env that calls ------------------------------------------------------------------------------------------
 
-/// A link with a carrier in memory, of which the test is the other end.
-struct Caller {
-  explicit Caller(LinkLimits limits = {}) : link(here, elsewhere, limits) {}
-
-  /// What the peer says when a carrier is there: what it has received.
-  void connect(std::uint64_t received = 0) {
-    carrier = std::make_shared<MemoryCarrier>(corps::net::Peer{elsewhere, 1});
-    REQUIRE(link.carrier_up(carrier, true));
-    REQUIRE(carrier->text() == "resume (32 bytes)");
-    auto const own_id = corps::net::get_number<std::uint64_t>(carrier->way.front().data() + corps::net::header_bytes);
-    carrier->way.clear();
-    corps::detail::ByteBuffer resume;
-    corps::Packer out{resume};
-    out(std::uint64_t{200}, own_id, received, std::uint64_t{1} << 30);
-    link.take(*carrier, {corps::net::FrameKind::resume, 0, resume.view()});
-  }
-  void cut() {
-    REQUIRE(link.carrier_down(*carrier, corps::net::Ending::cut) == Link::Next::dial);
-    carrier = nullptr;
-  }
-  /// As Name::call does, to a Worker of the other Env. The test sends the cancel, for this Env knows of no other one.
-  template <auto method, class... A>
-  auto call(A... args) {
-    using Call = corps::detail::Call<corps::detail::MethodOp<method>>;
-    auto request = std::make_unique<Call>(std::in_place, std::move(args)...);
-    auto& reply = *request;
-    corps::ConcAddr const to{elsewhere, ConcId{16}};
-    REQUIRE(corps::detail::open_call(reply, to, corps::detail::default_limit_ns));
-    CHECK(reply.begin());
-    last = &reply;
-    link.send(std::move(request));
-    return corps::detail::FutureMaker<typename Call::Result>::make(reply);
-  }
-  void cancel_last() { link.cancel(last->origin_call); }
-
-  Link link;
-  std::shared_ptr<MemoryCarrier> carrier;
-  corps::detail::Request const* last = nullptr;
+struct Caller : corps::net::test::CallingLink {
+  explicit Caller(LinkLimits limits = {}) : CallingLink(here, elsewhere, limits) {}
 };
 
 TEST_CASE("a cancel goes behind its call, and is sent again with it") {
@@ -199,8 +157,7 @@ TEST_CASE("a cancel goes behind its call, and is sent again with it") {
   caller.cut();
   caller.connect(1);
   CHECK(caller.carrier->text() == "cancel 2 (8 bytes)");
-  caller.link.env_ended("the test is over");
-  caller.link.give_up({});
+  caller.lose_env();
 }
 
 TEST_CASE("a cancel waits behind a large message of the same two Workers") {
@@ -209,8 +166,7 @@ TEST_CASE("a cancel waits behind a large message of the same two Workers") {
   caller.cancel_last();
   caller.connect();
   CHECK(caller.carrier->text() == "fragment 1 (1008 bytes), fragment 2 (557 bytes), cancel 3 (8 bytes)");
-  caller.link.env_ended("the test is over");
-  caller.link.give_up({});
+  caller.lose_env();
   CHECK(error_of(std::move(future)).code == corps::Errc::worker_lost);
 }
 
@@ -219,10 +175,7 @@ TEST_CASE("what is answered is not cancelled any more") {
   caller.connect();
   auto future = caller.call<&Holder::quick>();
   caller.carrier->way.clear();
-  corps::detail::ByteBuffer answer;
-  corps::Packer out{answer};
-  out(caller.last->origin_call, 42);
-  caller.link.on_answer(answer.view());
+  caller.answer_last(42);
   caller.cancel_last();
   CHECK(future.get() == 42);
   CHECK(caller.carrier->text() == "");

@@ -111,7 +111,7 @@ TEST_CASE("garbage: right magic, wrong rest") {
       {frame_bytes(FrameKind::request, view("run")), "unexpected frame: request"},
       {frame_bytes(FrameKind::control, view("stop")), "unexpected frame: control"},
       {frame_bytes(60, 16, Bytes(60), 1), "frame with unknown flags"},
-      {frame_bytes(FrameKind::hello, Bytes(60)), "version mismatch: the peer speaks 0, this process 6"},
+      {frame_bytes(FrameKind::hello, Bytes(60)), "version mismatch: the peer speaks 0, this process 7"},
   };
   for (auto const& [after_magic, reason] : cases) {
     CAPTURE(reason);

@@ -98,8 +98,8 @@ TEST_CASE("handshake: two Envs of one Corps prove themselves to each other") {
                          "10"
                          "00"
                          "0000"
-                         "0600"
-                         "0600"
+                         "0700"
+                         "0700"
                          "c0c0"));
 }
 
@@ -279,8 +279,8 @@ TEST_CASE("handshake: versions") {
     char const* reason;
   };
   for (auto const& [lowest, highest, reason] :
-       {Case{7, 8, "version mismatch: the peer speaks 7 to 8, this process 6"},
-        Case{1, 1, "version mismatch: the peer speaks 1, this process 6"}, Case{6, 1, "hello with an empty range of versions"}}) {
+       {Case{8, 9, "version mismatch: the peer speaks 8 to 9, this process 7"},
+        Case{1, 1, "version mismatch: the peer speaks 1, this process 7"}, Case{6, 1, "hello with an empty range of versions"}}) {
     Pair pair;
     auto hello = pair.client.output();
     put_number(hello.data() + 16, lowest);
@@ -294,22 +294,22 @@ TEST_CASE("handshake: versions") {
     Pair pair;
     Bytes hello(magic.begin(), magic.end());
     Bytes payload(100);
-    put_number(payload.data(), std::uint16_t{7});
+    put_number(payload.data(), std::uint16_t{8});
     put_number(payload.data() + 2, std::uint16_t{9});
     auto const frame = frame_bytes(FrameKind::hello, payload);
     hello.insert(hello.end(), frame.begin(), frame.end());
     CHECK(feed(pair.server, hello) == State::failed);
-    CHECK(pair.server.reason() == "version mismatch: the peer speaks 7 to 9, this process 6");
+    CHECK(pair.server.reason() == "version mismatch: the peer speaks 8 to 9, this process 7");
     CHECK(feed(pair.client, pair.server.output()) == State::failed);
-    CHECK(pair.client.reason() == "refused: version mismatch: the peer speaks 6, this process 6");
+    CHECK(pair.client.reason() == "refused: version mismatch: the peer speaks 7, this process 7");
   }
   SUBCASE("a server cannot choose what was not offered") {
     Pair pair;
     feed(pair.server, pair.client.output());
     auto challenge = pair.server.output();
-    put_number(challenge.data() + 16, std::uint16_t{7});
+    put_number(challenge.data() + 16, std::uint16_t{8});
     CHECK(feed(pair.client, challenge) == State::failed);
-    CHECK(pair.client.reason() == "the peer chose version 7, which was not offered");
+    CHECK(pair.client.reason() == "the peer chose version 8, which was not offered");
   }
 }
 

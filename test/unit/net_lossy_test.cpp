@@ -41,7 +41,7 @@ constexpr std::uint32_t throws_one_in = 97;    // where calls may fail
 constexpr std::uint32_t hurried_one_in = 101;  // the same; they have little time
 constexpr auto little_time = 3ms;
 
-enum class Calls : std::uint8_t { all_succeed, may_fail };
+enum class Calls : std::uint8_t { all_succeed, may_fail, are_repeated };
 
 /// What a caller and its target know of a call.
 struct Journal {
@@ -61,6 +61,17 @@ class Target : public corps::Conc {
     if (may_throw && number % throws_one_in == 0) throw std::out_of_range{"on purpose"};
     return number + static_cast<std::uint32_t>(text.size());
   }
+  /// The first runs are in order.
+  std::uint32_t take_again(std::uint32_t caller, std::uint32_t number, std::string text) {
+    auto& journal = journals_[caller];
+    if (number > journal.next) ++journal.out_of_order;
+    if (number == journal.next) {
+      ++journal.next;
+      journal.runs.push_back(1);
+    }
+    return number + static_cast<std::uint32_t>(text.size());
+  }
+  static constexpr auto corps_idempotent_methods = corps::methods<&Target::take_again>;
   std::uint64_t journal_of(std::uint32_t caller) { return handle(journals_[caller]); }
 
  private:
@@ -90,7 +101,10 @@ class Caller : public corps::Conc {
       for (; sent < count && open.size() < open_max; ++sent) {
         auto const limit = calls == Calls::may_fail && sent % hurried_one_in == 0 ? std::chrono::nanoseconds{little_time}.count()
                                                                                   : corps::detail::default_limit_ns;
-        open.push_back(call(object_of<LossyEnd>(way), target, limit, self, sent, calls == Calls::may_fail, text_of(sent)));
+        auto& link = object_of<LossyEnd>(way);
+        open.push_back(calls == Calls::are_repeated
+                           ? call<&Target::take_again>(link, target, limit, self, sent, text_of(sent))
+                           : call<&Target::take>(link, target, limit, self, sent, calls == Calls::may_fail, text_of(sent)));
       }
       auto future = std::move(open.front());
       open.pop_front();
@@ -109,9 +123,10 @@ class Caller : public corps::Conc {
  private:
   static std::string text_of(std::uint32_t number) { return std::string(number % large_one_in == 7 ? 10'000 : number % 40, 'x'); }
   /// As Name::call does, over a link of the test.
-  template <class... A>
+  template <auto method, class... A>
   static Future<std::uint32_t> call(LossyEnd& way, Name<Target> target, std::int64_t limit_ns, A... args) {
-    using Call = corps::detail::Call<corps::detail::MethodOp<&Target::take>>;
+    REQUIRE(corps::detail::Registered<corps::detail::MethodOp<method>>::done);
+    using Call = corps::detail::Call<corps::detail::MethodOp<method>>;
     auto request = std::make_unique<Call>(std::in_place, std::move(args)...);
     auto& reply = *request;
     if (!corps::detail::open_call(reply, {elsewhere, target.address().conc}, limit_ns)) {
@@ -135,15 +150,16 @@ std::uint32_t number_from(char const* variable, std::uint32_t otherwise) {
 class Between {
  public:
   Between(Faults faults, ShmUse shm, Endpoint const& first, Endpoint const& second)
-      : near_(here, elsewhere, faults, shm, seed_),
-        far_(elsewhere, here, faults, shm, seed_),
+      : Between(faults, faults, shm, first, second) {}
+  Between(Faults of_near, Faults of_far, ShmUse shm, Endpoint const& first, Endpoint const& second)
+      : near_(here, elsewhere, of_near, shm, seed_),
+        far_(elsewhere, here, of_far, shm, seed_),
         near_at_(near_.listen(first)),
         far_at_(far_.listen(second)) {}
 
   /// So many calls of each caller. Returns how many ended with an error.
   std::uint64_t run(std::uint32_t count, Calls calls) {
     INFO("TEST_SEED=" << seed_);
-    REQUIRE(corps::detail::Registered<corps::detail::MethodOp<&Target::take>>::done);
     auto const begin = std::chrono::steady_clock::now();
     Running corps;
     connect();
@@ -265,6 +281,12 @@ TEST_CASE("of calls over TCP connections that lose frames and are cut off, each 
 TEST_CASE("calls that fail while frames are lost and sessions end say truly whether they ran, and none runs twice") {
   Between envs({.kill_every = kill_every, .end_one_kill_in = 3}, ShmUse::preferred, local(here), local(elsewhere));
   CHECK(envs.run(calls_each(), Calls::may_fail) > 0);
+}
+
+TEST_CASE("calls of an idempotent method all succeed while frames are lost and sessions end, and their first runs are in order") {
+  Between envs({.kill_every = kill_every, .end_one_kill_in = 3}, {.kill_every = kill_every}, ShmUse::preferred, local(here),
+               local(elsewhere));
+  CHECK(envs.run(calls_each(), Calls::are_repeated) == 0);
 }
 
 }  // namespace net_lossy_test

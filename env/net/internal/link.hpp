@@ -32,7 +32,11 @@ struct LinkLimits {
   /// for them on top of the requests that are let in, and whoever goes past it is not spoken to any more.
   std::size_t kept_bytes_max = 2 * ((std::size_t{64} << 20) + (std::size_t{256} << 20));
   std::chrono::nanoseconds resume_limit = std::chrono::seconds{10};  // limits.link_resume
+  std::uint32_t repeats_max = 3;  // limits.repeats: how often a call of an idempotent method is sent again
 };
+
+/// As a request that is sent for the first time, and a mark that it is not.
+void pack_repeated_request(Packer& out, detail::Request const& request, std::uint64_t number);
 
 /// The way to one other Env: the calls that are away over it, and the session that carries them from one carrier to the next.
 /// Threads: any, where nothing else is said. It lives as long as the Env does.
@@ -97,6 +101,9 @@ class Link final : public detail::Origin, private Outbox {
   /// Gives the peer a sign of life over this carrier, if it is the one in use.
   void beat(Carrier& carrier);
 
+  /// How many calls of sessions that have ended were put into the next one, since this was asked last. Where that has no carrier,
+  /// the caller must see to it that one is made, and to resume_is_over(): else they wait for ever.
+  std::size_t take_repeated() noexcept;
   /// No carrier can be made: what waits for one ends; it was not run.
   void fail_unsent(std::string const& why);
   /// The Env has ended: every call ends, and later ones at once. True: what it sent before is still being read, and the caller
@@ -139,17 +146,21 @@ class Link final : public detail::Origin, private Outbox {
   struct Away {
     std::unique_ptr<detail::Request> request;
     std::uint64_t frame = 0;
+    std::uint32_t repeats = 0;  // how often it was sent again
   };
   using Calls = std::unordered_map<std::uint64_t, Away>;
   struct Ended {
-    std::unique_ptr<detail::Request> request;
+    std::uint64_t number;  // 0: a tell
+    Away call;
     Ran ran;
   };
 
-  std::unique_ptr<detail::Request> take_open(std::uint64_t number);
+  Away take_open(std::uint64_t number);
   void want();
-  std::vector<Ended> end_session();
+  std::vector<Ended> end_session(bool repeats = true);
   void lose_offered(std::vector<Ended>& ended);
+  void repeat(std::vector<Ended>& ended);
+  void resume_repeated(bool dialing);
   void end(std::vector<Ended> requests, std::string const& why) noexcept;
   void drop_lost_streams() noexcept;
   void answer_with_error(std::uint64_t call, WorkerPair const& pair, ErrorInfo error) noexcept;
@@ -180,6 +191,7 @@ class Link final : public detail::Origin, private Outbox {
   std::string gone_;            // how the Env ended
   std::shared_ptr<Carrier> carrier_;
   Calls open_;
+  std::size_t repeated_ = 0;     // since take_repeated()
   std::vector<Away> tells_;      // that no carrier was there to take
   mail::Channels lost_streams_;  // that went out in a session that has ended
   std::vector<Ended> orphans_;   // of a session that has ended; they wait for the word how the Env ended

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <type_traits>
+
+#include "corps/conc.hpp"
+#include "corps/detail/method_id.hpp"
+#include "corps/idempotent.hpp"
+
+namespace corps::detail {
+
+template <class ArgCodes>
+constexpr void write_argument_codes(CodeSink& sink) {
+  write_arguments(sink, ArgCodes{});
+}
+
+/// Whether these codes of types mean a Stream somewhere, and not a class in whose name that word is.
+constexpr bool has_stream(std::string_view codes) {
+  constexpr std::string_view code = "stream:";
+  for (auto at = codes.find(code); at != std::string_view::npos; at = codes.find(code, at + 1)) {
+    auto const before = at == 0 ? ',' : codes[at - 1];
+    if (before != ':' && !is_identifier(std::string_view(&before, 1))) return true;
+  }
+  return false;
+}
+
+template <auto M>
+constexpr bool takes_stream() {
+  return has_stream(CodeText<&write_argument_codes<typename MethodTraits<M>::ArgCodes>>::view);
+}
+
+template <class C, auto M, auto... N>
+constexpr bool declared_idempotent(Methods<N...>) {
+  static_assert((std::is_same_v<typename MethodTraits<N>::Class, C> && ...),
+                "corps: corps_idempotent_methods names a method of another class: the class that declares a method says so");
+  static_assert(!(takes_stream<N>() || ...),
+                "corps: corps_idempotent_methods names a method that takes a Stream, which can be sent only once");
+  return ((method_id<M>() == method_id<N>()) || ...);
+}
+
+/// Whether a method, or a function, may be run twice without harm.
+template <auto M>
+constexpr bool may_be_repeated() {
+  using Class = typename MethodTraits<M>::Class;
+  if constexpr (is_function<M>) {
+    static_assert(!is_idempotent<M> || !takes_stream<M>(),
+                  "corps: is_idempotent of a function that takes a Stream, which can be sent only once");
+    return is_idempotent<M>;
+  } else if constexpr (requires { Class::corps_idempotent_methods; }) {
+    return declared_idempotent<Class, M>(Class::corps_idempotent_methods);
+  } else {
+    return false;
+  }
+}
+
+}  // namespace corps::detail

@@ -1,0 +1,95 @@
+// Calls of idempotent methods that may have been lost with their session, and are sent again in the next one.
+
+#include <algorithm>
+#include <iterator>
+#include <unordered_set>
+#include <utility>
+
+#include "corps/detail/registry.hpp"
+#include "corps/detail/runtime.hpp"
+#include "corps/pack.hpp"
+#include "env/net/internal/link.hpp"
+
+namespace corps::net {
+namespace {
+
+using detail::Request;
+
+WorkerPair pair_of_call(Request const& request) {
+  return {static_cast<std::uint64_t>(request.caller_id), static_cast<std::uint64_t>(request.target)};
+}
+
+bool is_wanted(Request const& request) {
+  return request.method->idempotent && request.deadline_ns > detail::now_ns() && !request.is_cancelled();
+}
+
+/// Packed as its first run was. Empty if there is no room for it, or it cannot be packed.
+detail::ByteBuffer packed(Request const& request, std::uint64_t number, std::size_t bytes_max) noexcept {
+  detail::ByteBuffer frame;
+  try {
+    frame.extend(header_bytes);
+    Packer out{frame, bytes_max};
+    pack_repeated_request(out, request, number);
+  } catch (...) {
+    frame.clear();
+  }
+  return frame;
+}
+
+}  // namespace
+
+// With both locks held, when the old session has ended and before anybody sends in the new one. Between two Workers, what is sent
+// again is the last of what may have run: from the youngest on, all up to the first that cannot be. The bytes are bounded as
+// those of requests that are let in.
+void Link::repeat(std::vector<Ended>& ended) {
+  if (limits_.repeats_max == 0 || !gone_.empty()) return;
+  std::unordered_set<WorkerPair, HashWorkerPair> closed;
+  for (auto const& [number, call] : open_) closed.insert(pair_of_call(*call.request));  // not sent before, and sent now
+  for (auto const& tell : tells_)
+    if (session_.in_new_session(tell.frame) != 0) closed.insert(pair_of_call(*tell.request));
+  std::ranges::sort(ended, std::greater{}, &Ended::number);
+  struct Repeated {
+    Ended* call;
+    detail::ByteBuffer frame;
+  };
+  std::vector<Repeated> repeated;
+  auto bytes = session_.kept_bytes();
+  for (auto& each : ended) {
+    if (each.number == 0) continue;
+    auto const& request = *each.call.request;
+    auto const pair = pair_of_call(request);
+    if (closed.contains(pair)) continue;
+    detail::ByteBuffer frame;
+    if (each.call.repeats < limits_.repeats_max && bytes < limits_.in_flight_bytes_max && is_wanted(request))
+      frame = packed(request, each.number, limits_.message_bytes_max);
+    if (frame.size() == 0) {
+      if (each.ran != Ran::no) closed.insert(pair);
+      continue;
+    }
+    bytes += frame.size();
+    repeated.push_back({&each, std::move(frame)});
+  }
+  for (auto each = repeated.rbegin(); each != repeated.rend(); ++each) {
+    auto& [number, call, ran] = *each->call;
+    call.frame = session_.push(FrameKind::request, each->frame, pair_of_call(*call.request));
+    ++call.repeats;
+    open_.emplace(number, std::move(call));
+  }
+  repeated_ += repeated.size();
+  std::erase_if(ended, [](Ended const& each) { return each.call.request == nullptr; });
+}
+
+// With mutex_ held, in a session without a carrier: it is restored as one that was cut.
+void Link::resume_repeated(bool dialing) {
+  state_ = dialing ? State::dialing : State::wanted;
+  resuming_ = true;
+  ++cut_;
+  cut_ns_ = detail::now_ns();
+}
+
+std::size_t Link::take_repeated() noexcept {
+  std::lock_guard const lock{mutex_};
+  return std::exchange(repeated_, 0);
+}
+
+}  // namespace corps::net
