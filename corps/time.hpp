@@ -21,8 +21,8 @@ inline std::chrono::steady_clock::time_point now() noexcept {
 
 /// Ends when the time has passed: `co_await corps::sleep_for(10ms)`; a plain thread says `.get()`. A time that is not positive
 /// ends at once. Asleep in a request, it ends with Timeout when the request's deadline comes first: what nobody waits for any
-/// more does not sleep on. Dropping the Future ends it without a trace. It counts as an open call of the Worker. Any thread;
-/// Refused where no Env runs.
+/// more does not sleep on. Dropping the Future ends it without a trace. It is no open call: a Worker that has as many of these as
+/// it may have can still sleep. Any thread; Refused where no Env runs.
 Future<void> sleep_for(std::chrono::nanoseconds time);
 /// The same until a point of `corps::now()`.
 Future<void> sleep_until(std::chrono::steady_clock::time_point time);

@@ -136,6 +136,8 @@ struct alignas(64) Cell {
   }
   [[gnu::hot]] void opened(Request& request) noexcept;
   [[gnu::hot]] void closed(Request& request) noexcept;
+  /// What has come home, or was taken back, is counted no longer.
+  void uncount(Request const& request) noexcept { --counter_of(request); }
   void started(Request& request) noexcept;
   void ended(Request& request) noexcept;
   /// Answers the requests whose coroutines have ended. After every step that may have run user code.
@@ -155,6 +157,7 @@ struct alignas(64) Cell {
   WorkerExtra* extra_if_any() const noexcept { return extra_; }
 
  private:
+  OwnCounter& counter_of(Request const& request) noexcept { return request.sleeps ? sleeps : open_calls; }
   WorkerExtra* extra_ = nullptr;
 
   /// Whether one of the requests that wait may begin though the Worker is busy; see env/mail/select.cpp.
@@ -187,6 +190,7 @@ struct alignas(64) Cell {
   std::atomic<MethodRecord const*> doing{nullptr};  // whose code runs now, for whoever asks what holds it up
   std::uint32_t room_back = 0;                      // units of requests that were begun, which the inbox still counts
   OwnCounter open_calls;
+  OwnCounter sleeps;  // that have not ended; they are no open calls
   OwnCounter busy;
   bool exiting = false;
   EndedHow how{};               // it ends, once it is exiting

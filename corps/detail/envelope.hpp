@@ -167,6 +167,7 @@ struct Request : Envelope {
   bool shown = false;            // the Future's owner has seen how it ended
   bool was_parked = false;       // it found no room at first: `parked` may be set
   bool stands_for_tell = false;  // it is no call: it ends when the tell is in the mailbox
+  bool sleeps = false;           // it is no call: it ends when its time has come
   bool late = false;             // its Worker began to wait for it in a later turn, and has not looked for a cycle since
 
   // Target's side.

@@ -68,7 +68,7 @@ inline bool open_call(Request& request, ConcAddr to, std::int64_t limit_ns) {
   request.target = to.conc;
   request.sent_to = to;
   request.held = true;
-  if (caller.open_calls >= env_facts.open_calls_max && !make_room(caller)) [[unlikely]] {
+  if (caller.open_calls >= env_facts.open_calls_max && !request.sleeps && !make_room(caller)) [[unlikely]] {
     end_unsent(request);
     return false;
   }

@@ -177,6 +177,7 @@ void Cell::reset() noexcept {
   cls = nullptr;
   context = {};
   open_calls = 0;
+  sleeps = 0;
   busy = 0;
   interleaved = exiting = constructing = expects_object = request_next = false;
   how = {};
@@ -201,7 +202,7 @@ void Cell::opened(Request& request) noexcept {
   request.open_next = nullptr;
   (open_last == nullptr ? open : open_last->open_next) = &request;
   open_last = &request;
-  ++open_calls;
+  ++counter_of(request);
 }
 
 void Cell::closed(Request& request) noexcept {

@@ -163,7 +163,7 @@ bool is_port(Cell const& cell) noexcept { return cell.mailbox_max.load(std::memo
 bool waits_in_get(Cell const& cell) noexcept { return cell.wakes.load(std::memory_order_acquire) == detail::Wakes::thread; }
 
 bool is_idle(Cell const& cell) noexcept {
-  return cell.busy == 0 && cell.open_calls == 0 && cell.doing.load(std::memory_order_relaxed) == nullptr &&
+  return cell.busy == 0 && cell.open_calls == 0 && cell.sleeps == 0 && cell.doing.load(std::memory_order_relaxed) == nullptr &&
          MailboxHead{cell.inbox.load(std::memory_order_relaxed)}.is_idle();
 }
 
@@ -188,7 +188,7 @@ Census take_census(std::int64_t limit_ns) {
     auto const id = cell.id.load(std::memory_order_acquire);
     if (id == ConcId::none || cell.is_closed()) return;
     if (is_port(cell) && !waits_in_get(cell)) {
-      if (cell.open_calls != 0) silent.emplace_back(&cell, id);
+      if (cell.open_calls != 0 || cell.sleeps != 0) silent.emplace_back(&cell, id);
     } else if (is_idle(cell)) {
       ++census.idle;
     } else if (asked.size() == census_workers_max) {

@@ -176,7 +176,7 @@ void Request::undeliverable() noexcept {
 
 void Request::come_home(Cell& cell) {
   cell.closed(*this);
-  --cell.open_calls;
+  cell.uncount(*this);
   home = true;
   bool const too_late = early != nullptr && early->code != Errc::cancelled && early->code != Errc::call_cycle;
   if (too_late && (error == nullptr || error->code == Errc::remote)) mail::dead_letter(mail::DeadLetter::late_answer, *this);
@@ -217,7 +217,7 @@ void Request::drop() noexcept {
 
 void Request::take_back() noexcept {
   caller->closed(*this);
-  --caller->open_calls;
+  caller->uncount(*this);
   delete this;
 }
 

@@ -32,7 +32,7 @@ constinit MethodRecord const sleep_record{{0, "corps", "sleep_for", ""}, nullptr
 
 /// A request that is sent to the clock, and comes home when the time has come.
 struct Sleep final : mail::OwnWait, Alarm {
-  explicit Sleep(bool deadline_first) : OwnWait(sleep_record), deadline_comes_first(deadline_first) {}
+  explicit Sleep(bool deadline_first) : OwnWait(sleep_record), deadline_comes_first(deadline_first) { sleeps = true; }
 
   void ring() noexcept override {
     if (deadline_comes_first)

@@ -87,13 +87,33 @@ TEST_CASE("a call whose method let its own deadline escape has timed out, also f
   CHECK(error_of(std::move(too_long)).code == Errc::timeout);
 }
 
+TEST_CASE("a sleep is no open call: as many as there may be leave room for it, and it leaves room for them") {
+  Running corps({"limits.open_calls_per_worker=2"});
+  Held held;  // the first
+  auto second = held.name.call<&Holder::quick>();
+  std::vector<corps::Future<void>> sleeps;
+  for (int i = 0; i < 10; ++i) sleeps.push_back(corps::sleep_for(1ms));
+  CHECK(error_of(held.name.call<&Holder::quick>()).code == Errc::overloaded);
+  for (auto& sleep : sleeps) CHECK_NOTHROW(sleep.get(patience));
+  sleeps.clear();
+  for (int i = 0; i < 10; ++i) sleeps.push_back(corps::sleep_for(1h));
+  held.release();
+  CHECK(second.get(patience) == 1);
+  auto third = held.name.call<&Holder::quick>();
+  auto fourth = held.name.call<&Holder::quick>();
+  CHECK(third.get(patience) + fourth.get(patience) == 5);
+  CHECK(corps::detail::current_cell->sleeps == 10);
+  CHECK(corps::detail::current_cell->open_calls == 0);
+}
+
 TEST_CASE("a sleep that is dropped leaves nothing behind, and one that outlives its Env ends") {
   corps::mail::DeadlineClock clock;
   for (int i = 0; i < 1000; ++i) auto const dropped = corps::sleep_for(1h);
   CHECK(clock.alarms() == 0);
   auto kept = corps::sleep_for(1h);
   CHECK(clock.alarms() == 1);
-  CHECK(corps::detail::current_cell->open_calls == 1);
+  CHECK(corps::detail::current_cell->sleeps == 1);
+  CHECK(corps::detail::current_cell->open_calls == 0);
 }
 
 TEST_CASE("who sleeps when the Env stops is woken with Refused") {

@@ -65,22 +65,6 @@ class Calls {
     }
     while (!open_.empty() && open_.front().ready()) take_front();
   }
-  /// A millisecond, or until the oldest call is answered, where no more may be open.
-  corps::Task<> wait() {
-    bool no_more = false;
-    try {
-      co_await corps::sleep_for(std::chrono::milliseconds{1});
-    } catch (corps::Overloaded const&) {
-      no_more = true;
-    }
-    if (!no_more) co_return;
-    std::vector<corps::Future<void>> oldest;
-    oldest.push_back(std::move(open_.front()));
-    open_.pop_front();
-    auto ended = corps::when_ended(std::move(oldest));
-    auto all = co_await ended;
-    take(std::move(all.front()));
-  }
   /// Those that have ended.
   Tally tally() {
     for (auto left = open_.size(); left > 0; --left) {
@@ -156,7 +140,7 @@ class Caller : public corps::Conc {
     auto& calls = calls_.emplace(static_cast<double>(per_second));
     while (probe::now_ns() < end_ns) {
       calls.make_due([&] { return server.template call<&Server::serve>(text_); });
-      co_await calls.wait();
+      co_await corps::sleep_for(std::chrono::milliseconds{1});
     }
     co_return calls.tally();
   }
@@ -216,7 +200,7 @@ class Pusher : public corps::Conc {
     Calls calls{2000};
     while (probe::now_ns() < end_ns) {
       calls.make_due([&] { return sink.call<&Sink::take>(text); });
-      co_await calls.wait();
+      co_await corps::sleep_for(std::chrono::milliseconds{1});
     }
     auto all = calls.tally_of_all();
     co_return co_await all;
