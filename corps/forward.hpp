@@ -15,9 +15,10 @@ namespace corps {
 ///   corps::Later<Page> page(std::string path) { return corps::forward<&Cache::page>(shard_of(path), path); }
 ///
 /// The answer, or the error, goes to the first caller without passing this Worker again, which is free at once. The deadline
-/// goes on, and so does a cancel: `corps::cancelled()` there says what the first caller did. An error that comes back
-/// may_have_run, since this method ran. To a Worker of another Env the answer comes back through this Env, but not through this
-/// Worker. Nothing is sent before the method returns. Threads: in the Worker's own turn.
+/// goes on, and so does a cancel, in whichever Envs the two Workers are: what was handed on and not begun is not run, and what
+/// the other method waits for ends. An error that comes back may_have_run, since this method ran. To a Worker of another Env the
+/// answer comes back through this Env, but not through this Worker. Nothing is sent before the method returns. Threads: in the
+/// Worker's own turn.
 template <auto M, class T, class... A>
 Later<typename detail::MethodTraits<M>::Result> forward(Name<T> const& to, A&&... args) {
   using Result = typename detail::MethodTraits<M>::Result;

@@ -60,6 +60,12 @@ struct CallContext {
 /// The caller is in the Env of the target.
 inline constexpr EnvId same_env = std::numeric_limits<EnvId>::max();
 
+/// Who serves a request that was handed on: a Worker of this Env, or another Env, which knows it by a number.
+struct HandedOn {
+  ConcAddr to;
+  std::uint64_t number = 0;  // 0: this Env
+};
+
 /// Where the answer of a request goes that came from another Env.
 class Origin {
  public:
@@ -67,6 +73,8 @@ class Origin {
   virtual void answer(std::unique_ptr<Request> request) noexcept = 0;
   /// The request on behalf of which this one was sent, and which gets its answer; null if that is in another Env.
   virtual Request const* first_of(Request const&) const noexcept { return nullptr; }
+  /// It goes to another Env, where it has this number. False: it was cancelled before, and must be cancelled there.
+  virtual bool going_away(Request const&, std::uint64_t /*number*/) noexcept { return true; }
 
  protected:
   ~Origin() = default;
@@ -121,11 +129,20 @@ struct Request : Envelope {
   bool begin() noexcept { return claim(Progress::begun); }
   /// The caller gives up. False: the method may have run.
   bool give_up() noexcept { return claim(Progress::given_up); }
-  /// It was begun, and is cancelled: it will know from now on. False: it knows already.
-  bool note_cancel() noexcept {
-    auto expected = Progress::begun;
-    return progress.compare_exchange_strong(expected, Progress::cancelled, std::memory_order_acq_rel, std::memory_order_relaxed);
+  enum class Cancel : std::uint8_t { known, noted, noted_where_handed_on };
+  /// It was begun, and is cancelled: it will know from now on, unless it was known already. Whoever noted it tells who serves it;
+  /// see handed_on().
+  Cancel note_cancel() noexcept {
+    auto now = Progress::begun;
+    while (!progress.compare_exchange_weak(now, Progress::cancelled, std::memory_order_acq_rel, std::memory_order_acquire))
+      if (now != Progress::begun && now != Progress::handed_on) return Cancel::known;
+    return now == Progress::begun ? Cancel::noted : Cancel::noted_where_handed_on;
   }
+  /// The method has returned, and another one serves it. Whoever serves it now, before it may be answered; false: it was
+  /// cancelled.
+  bool hand_on(HandedOn const& to) noexcept;
+  /// Once it was cancelled where it had been handed on.
+  HandedOn handed_on() const noexcept { return {{handed_on_env, handed_on_conc}, handed_on_number}; }
   /// Caller's side: the Future lets go.
   [[gnu::hot]] void drop() noexcept;
   /// Caller's side: has got it back without its coming home, and frees it.
@@ -173,18 +190,29 @@ struct Request : Envelope {
   // Target's side.
   Cell* server = nullptr;
   std::coroutine_handle<> frame;  // of a method that awaits
-  Request* running_prev = nullptr;
-  Request* running_next = nullptr;
-  Request* ended_next = nullptr;  // in the list of those whose coroutine has just ended
-  bool counted = false;           // it makes its Worker busy
-  bool running = false;           // in its Worker's list of running requests
-  bool parked = false;            // waits for room at its target; under the lock of where it waits
+  union {
+    Request* running_prev = nullptr;
+    ConcId handed_on_conc;  // of one that is handed on, and so in no list
+  };
+  union {
+    Request* running_next = nullptr;
+    std::uint64_t handed_on_number;
+  };
+  union {
+    Request* ended_next = nullptr;  // in the list of those whose coroutine has just ended
+    EnvId handed_on_env;
+  };
+  bool counted = false;  // it makes its Worker busy
+  bool running = false;  // in its Worker's list of running requests
+  bool parked = false;   // waits for room at its target; under the lock of where it waits
+  bool relays = false;   // it stands for another one, which was handed on
   std::unique_ptr<ErrorInfo> error;
 
   // Both sides: who comes first decides whether the method runs.
   enum class Progress : std::uint8_t {
     away,
     begun,
+    handed_on,  // it was begun, and another one stands for it
     given_up,   // it will not be begun
     cancelled,  // it was begun, and then given up
     told,       // and what it waits for was ended for that reason

@@ -17,17 +17,6 @@ namespace {
 
 using Progress = Request::Progress;
 
-/// Whether the cancelled request may have begun. It will know from now on.
-Ran mark(Request& request) noexcept {
-  if (request.method == nullptr) {  // a Task of this Worker
-    request.progress.store(Progress::cancelled, std::memory_order_release);
-    return Ran::maybe;
-  }
-  if (request.give_up()) return Ran::no;
-  (void)request.note_cancel();
-  return Ran::maybe;
-}
-
 void stop_cancelled(Cell& cell);
 
 /// The urgent hint that some request which the Worker has begun was cancelled.
@@ -41,7 +30,8 @@ struct Hint final : Envelope {
   void undeliverable() noexcept override { delete this; }
 };
 
-void tell_target(Request const& request) noexcept {
+void tell_target(Request const& request, Request::Cancel how) noexcept {
+  if (how == Request::Cancel::noted_where_handed_on) return mail::tell_of_cancel(request.handed_on());
   auto const [env, conc] = request.sent_to;
   if (env == env_facts.env)
     mail::tell_of_cancel(conc);
@@ -49,12 +39,22 @@ void tell_target(Request const& request) noexcept {
     mail::cancel_in_other_env(env, request.origin_call);
 }
 
+/// It, and who serves it, will know from now on. Whether it may have begun.
+Ran mark(Request& request) noexcept {
+  if (request.method == nullptr) {  // a Task of this Worker
+    request.progress.store(Progress::cancelled, std::memory_order_release);
+    return Ran::maybe;
+  }
+  if (request.give_up()) return Ran::no;
+  tell_target(request, request.note_cancel());
+  return Ran::maybe;
+}
+
 void end_cancelled(Cell& cell, Request& request) {
   bool const withdrawn = request.was_parked && mail::withdraw(request);
   if (request.stands_for_tell && !withdrawn) return;  // the tell has just gone in: the answer is on its way
   auto const ran = mark(request);
   cell.closed(request);
-  if (request.method != nullptr && ran != Ran::no) tell_target(request);
   request.end_early(mail::cancelled(request, ran));  // whoever waits goes on, and may free it, unless it was withdrawn
   if (withdrawn) mail::bring_home(cell, request);
 }
@@ -68,12 +68,19 @@ Request* wait_of(Cell& cell, Request const& request) noexcept {
   return nullptr;
 }
 
+/// Whether the request was cancelled, or the one that it stands for, and did not know. It does now.
+bool is_news(Request& request) noexcept {
+  auto now = Progress::cancelled;
+  if (request.progress.compare_exchange_strong(now, Progress::told, std::memory_order_acq_rel, std::memory_order_relaxed))
+    return true;
+  return request.relays && now == Progress::begun && request.is_cancelled() &&
+         request.progress.compare_exchange_strong(now, Progress::told, std::memory_order_acq_rel, std::memory_order_relaxed);
+}
+
 /// Ends what the cancelled requests of this Worker wait for, once for each.
 void stop_cancelled(Cell& cell) {
   for (auto* request = cell.running; request != nullptr;) {
-    auto expected = Progress::cancelled;
-    if (!request->progress.compare_exchange_strong(expected, Progress::told, std::memory_order_acq_rel,
-                                                   std::memory_order_relaxed)) {
+    if (!is_news(*request)) {
       request = request->running_next;
       continue;
     }
@@ -101,6 +108,13 @@ namespace mail {
 void cancel_task(detail::Cell& cell, detail::Request& task) {
   task.progress.store(detail::Progress::cancelled, std::memory_order_release);
   detail::stop_cancelled(cell);
+}
+
+void tell_of_cancel(detail::HandedOn const& served_by) noexcept {
+  if (served_by.number == 0)
+    tell_of_cancel(served_by.to.conc);
+  else
+    cancel_in_other_env(served_by.to.env, served_by.number);
 }
 
 void tell_of_cancel(ConcId served_by) noexcept {

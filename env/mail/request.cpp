@@ -42,7 +42,7 @@ void Request::serve(Cell& cell) {
   if (deadline_ns < never_ns - clock_late_ns_max && deadline_ns <= cell.now_ns + clock_late_ns_max) [[unlikely]]
     cell.now_ns = now_ns();
   bool const too_late = deadline_ns != never_ns && deadline_ns <= cell.now_ns;
-  if (too_late || ((caller != nullptr || origin != nullptr) && !begin())) [[unlikely]] {
+  if (too_late || ((caller != nullptr || origin != nullptr) && !begin()) || (relays && is_cancelled())) [[unlikely]] {
     cell.exiting = cell.exiting || cell.object == nullptr;  // it would have been constructed by this request
     return bounce(mail::not_begun_in_time(*this, cell.address()));
   }
@@ -138,6 +138,20 @@ bool Request::is_cancelled() const noexcept {
     request = first;
   }
   return request->progress.load(std::memory_order_relaxed) >= Progress::cancelled;
+}
+
+// Who notes the cancel reads where it was handed on only in that state, which is left while that is written.
+bool Request::hand_on(HandedOn const& to) noexcept {
+  if (caller == nullptr && origin == nullptr) return true;  // nobody waits for it
+  auto now = Progress::handed_on;
+  if (!progress.compare_exchange_strong(now, Progress::begun, std::memory_order_acq_rel, std::memory_order_acquire) &&
+      now != Progress::begun)
+    return false;
+  handed_on_env = to.to.env;
+  handed_on_conc = to.to.conc;
+  handed_on_number = to.number;
+  now = Progress::begun;
+  return progress.compare_exchange_strong(now, Progress::handed_on, std::memory_order_acq_rel, std::memory_order_relaxed);
 }
 
 void Request::bounce(ErrorInfo info) noexcept {

@@ -117,6 +117,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
   }
   WorkerPair const pair{static_cast<std::uint64_t>(request->caller_id), static_cast<std::uint64_t>(request->target)};
   bool to_be_made = false;
+  bool was_cancelled = false;
   std::shared_ptr<Carrier> carrier;
   {
     std::unique_lock lock{mutex_};
@@ -140,6 +141,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     bool const leaves = session_.is_open();
     session_lock.unlock();
     if (number != no_answer_wanted) {
+      was_cancelled = request->origin != nullptr && !request->origin->going_away(*request, number);
       open_.emplace(number, Away{std::move(request), frame_number, 0});
     } else if (!leaves) {
       tells_.push_back({std::move(request), frame_number, 0});
@@ -148,6 +150,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     to_be_made = state_ == State::idle;
     if (to_be_made) want();
   }
+  if (was_cancelled) cancel(number);
   if (carrier != nullptr) Gathering::flush(std::move(carrier));
   return to_be_made;
 }
@@ -286,7 +289,7 @@ void Link::on_cancel(Payload const& payload) {
   std::uint64_t number = 0;
   in(number);
   in.finish();
-  if (auto const by = served_.give_up(number); by != ConcId::none) mail::tell_of_cancel(by);
+  if (auto const by = served_.give_up(number)) mail::tell_of_cancel(*by);
 }
 
 void Link::on_probe(Payload const& payload) {

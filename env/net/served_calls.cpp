@@ -1,5 +1,7 @@
 #include "env/net/internal/served_calls.hpp"
 
+#include "corps/detail/runtime.hpp"
+
 namespace corps::net {
 
 using detail::Request;
@@ -29,10 +31,16 @@ Request* ServedCalls::in_list(std::uint64_t number) noexcept {
   return call;
 }
 
-ConcId ServedCalls::give_up(std::uint64_t number) noexcept {
+std::optional<detail::HandedOn> ServedCalls::give_up(std::uint64_t number) noexcept {
   std::lock_guard const lock{mutex_};
   auto* const call = in_list(number);
-  return call != nullptr && !call->give_up() && call->note_cancel() ? call->target : ConcId::none;
+  if (call == nullptr || call->give_up()) return std::nullopt;
+  switch (call->note_cancel()) {
+    case Request::Cancel::known: return std::nullopt;
+    case Request::Cancel::noted: return detail::HandedOn{{detail::env_facts.env, call->target}, 0};
+    case Request::Cancel::noted_where_handed_on: return call->handed_on();
+  }
+  return std::nullopt;
 }
 
 mail::ServedCall ServedCalls::find(std::uint64_t number) noexcept {

@@ -81,7 +81,7 @@ class CallsTest(corps_kit.CorpsCase):
     def test_cancels_reach_other_envs(self):
         for carrier in ("auto", "tcp"):
             outcomes = self.outcomes("cancels", f"net.carrier={carrier}")
-            for what in ("queued", "chain", "computing"):
+            for what in ("queued", "chain", "handed on by env 0", "handed on by env 1", "computing"):
                 took, text = outcomes[what]
                 self.assertRegex(text, "^Cancelled maybe: ", what)
                 self.assertLess(took, SOON_MS)

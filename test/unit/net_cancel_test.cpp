@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "corps/forward.hpp"
 #include "test/unit/net_calling_link.hpp"
 #include "test/unit/net_played_env.hpp"
 #include "test/unit/runtime_kit.hpp"
@@ -179,6 +180,39 @@ TEST_CASE("what is answered is not cancelled any more") {
   caller.cancel_last();
   CHECK(future.get() == 42);
   CHECK(caller.carrier->text() == "");
+}
+
+TEST_CASE("a call that was handed on is cancelled in the Env that serves it, whether the cancel or the call goes first") {
+  Caller caller;
+  caller.connect();
+  using Call = corps::detail::Call<corps::detail::MethodOp<&Holder::quick>>;
+  auto first = std::make_unique<Call>(std::in_place);
+  auto& reply = *first.release();
+  REQUIRE(corps::detail::open_call(reply, {here, corps::ConcId{16}}, corps::detail::default_limit_ns));
+  CHECK(reply.begin());
+  auto future = corps::detail::FutureMaker<int>::make(reply);
+  auto const hand_on = [&] {
+    auto request = std::make_unique<Call>(std::in_place);
+    request->origin = &corps::detail::relay_origin<int>;
+    request->origin_call = reinterpret_cast<std::uintptr_t>(static_cast<corps::detail::Reply<int>*>(&reply));
+    request->relays = true;
+    request->sent_to = {elsewhere, corps::ConcId{32}};
+    caller.link.send(std::move(request));
+  };
+  SUBCASE("the call") {
+    hand_on();
+    future.cancel();
+    CHECK(reply.handed_on().to == corps::ConcAddr{elsewhere, corps::ConcId{32}});
+    CHECK(reply.handed_on().number == 1);
+    CHECK(caller.carrier->text() == "request 1 (41 bytes)");  // the links of this process are asked to cancel 1
+  }
+  SUBCASE("the cancel") {
+    future.cancel();
+    hand_on();
+    CHECK(caller.carrier->text() == "request 1 (41 bytes), cancel 2 (8 bytes)");
+  }
+  caller.lose_env();
+  CHECK(error_of(std::move(future)).code == corps::Errc::cancelled);
 }
 
 }  // namespace net_cancel_test

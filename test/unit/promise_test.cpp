@@ -167,11 +167,16 @@ class Target : public corps::Conc {
     both.entered.happen();
     both.release.wait();
     auto answer = holder.call<&Holder::quick>();
-    (void)co_await answer;
-    seen = corps::cancelled();
+    try {
+      (void)co_await answer;
+    } catch (corps::Cancelled const&) {
+      seen = corps::cancelled();
+    }
     co_return true;
   }
+  int count() { return ++counted; }
   bool seen = false;
+  int counted = 0;
 };
 
 class Router : public corps::Conc {
@@ -182,6 +187,16 @@ class Router : public corps::Conc {
   Later<bool> until_cancelled(Name<Target> to, Name<Holder> holder, std::uint64_t events) {
     return corps::forward<&Target::until_cancelled>(to, holder, events);
   }
+  Later<bool> over_another(Name<Router> next, Name<Target> to, Name<Holder> holder, std::uint64_t events) {
+    return corps::forward<&Router::until_cancelled>(next, to, holder, events);
+  }
+  Later<int> count_after(Name<Target> to, std::uint64_t events) {
+    auto& both = object_of<Holder::Events>(events);
+    both.entered.happen();
+    both.release.wait();
+    return corps::forward<&Target::count>(to);
+  }
+  Later<int> count(Name<Target> to) { return corps::forward<&Target::count>(to); }
   int own() { return 1; }
 };
 
@@ -217,17 +232,55 @@ TEST_CASE("the Worker that hands on is free at once, and may end") {
   CHECK(future.get() == 1);
 }
 
-TEST_CASE("a cancel is seen behind a forward") {
+TEST_CASE("a cancel ends what is waited for behind a forward, or behind two") {
+  Running corps;
+  Held held;
+  auto target = corps::create<Target>(corps::here()).get();
+  auto router = corps::create<Router>(corps::here()).get();
+  auto first = corps::create<Router>(corps::here()).get();
+  Holder::Events events;
+  bool two = false;
+  SUBCASE("one") {}
+  SUBCASE("two") { two = true; }
+  auto future = two ? first.call<&Router::over_another>(router, target, held.name, handle(events))
+                    : router.call<&Router::until_cancelled>(target, held.name, handle(events));
+  REQUIRE(events.entered.wait());
+  future.cancel();
+  events.release.happen();
+  CHECK(target.get<&Target::seen>().get(patience));  // which waits until the method has ended
+  CHECK(error_of(std::move(future)).code == Errc::cancelled);
+}
+
+TEST_CASE("what was handed on and not begun is not run when it is cancelled") {
   Running corps;
   auto holder = corps::create<Holder>(corps::here()).get();
   auto target = corps::create<Target>(corps::here()).get();
   auto router = corps::create<Router>(corps::here()).get();
   Holder::Events events;
-  auto future = router.call<&Router::until_cancelled>(target, holder, handle(events));
+  auto busy = target.call<&Target::until_cancelled>(holder, handle(events));
+  REQUIRE(events.entered.wait());
+  auto kept = router.call<&Router::count>(target);
+  auto given_up = router.call<&Router::count>(target);
+  CHECK(router.call<&Router::own>().get(patience) == 1);  // both are handed on
+  given_up.cancel();
+  CHECK(error_of(std::move(given_up)).ran == Ran::maybe);
+  events.release.happen();
+  CHECK(busy.get(patience));
+  CHECK(kept.get(patience) == 1);
+  CHECK(target.get<&Target::counted>().get(patience) == 1);
+}
+
+TEST_CASE("what is cancelled before it is handed on is not handed on") {
+  Running corps;
+  auto target = corps::create<Target>(corps::here()).get();
+  auto router = corps::create<Router>(corps::here()).get();
+  Holder::Events events;
+  auto future = router.call<&Router::count_after>(target, handle(events));
   REQUIRE(events.entered.wait());
   future.cancel();
   events.release.happen();
-  CHECK(target.get<&Target::seen>().get());
+  CHECK(router.call<&Router::own>().get(patience) == 1);
+  CHECK(target.get<&Target::counted>().get(patience) == 0);
 }
 
 }  // namespace promise_test

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 
 #include "corps/detail/envelope.hpp"
 #include "env/mail/internal/probe_way.hpp"
@@ -20,9 +21,9 @@ class ServedCalls {
   void add(detail::Request& call) noexcept;
   /// Does nothing with one that was not added.
   void remove(detail::Request& call) noexcept;
-  /// The peer wants no answer any more. Returns whose method must be told: it was begun, and has not been told before. None: it
+  /// The peer wants no answer any more. Returns who must be told: the method was begun, and has not been told before. Nothing: it
   /// was not begun and will not be, or there is no such call.
-  ConcId give_up(std::uint64_t number) noexcept;
+  std::optional<detail::HandedOn> give_up(std::uint64_t number) noexcept;
   /// A call of the peer, as it is now.
   mail::ServedCall find(std::uint64_t number) noexcept;
 

@@ -125,6 +125,20 @@ class Step : public corps::Conc {
     }
     witness_.tell<&Witness::saw>("cancelled: " + std::to_string(cancelled) + " at env " + std::to_string(my_addr().env));
   }
+  corps::Task<> wait(std::string what, corps::Name<Step> busy) {
+    bool cancelled = false;
+    auto call = busy.call<&Step::count>();
+    witness_.tell<&Witness::saw>(what + " waits");
+    try {
+      (void)co_await call;
+    } catch (corps::Cancelled const&) {
+      cancelled = corps::cancelled();
+    }
+    witness_.tell<&Witness::saw>(what + " cancelled: " + std::to_string(cancelled));
+  }
+  corps::Later<void> hand_on(std::string what, corps::Name<Step> to, corps::Name<Step> busy) {
+    return corps::forward<&Step::wait>(to, what, busy);
+  }
   void compute() {
     witness_.tell<&Witness::saw>("computes");
     while (!corps::cancelled()) ::sched_yield();
@@ -410,6 +424,15 @@ class Calls : public corps::Corps {
     co_await outcome("chain", std::move(chain));
     co_await witness.call<&Witness::wait>("cancelled: 1 at env 1");
     co_await witness.call<&Witness::wait>("cancelled: 1 at env 2");
+    auto const zero = co_await corps::create<Step>(corps::env(0), witness);
+    for (auto const by : {zero, one}) {
+      auto const what = "handed on by env " + std::to_string(by.address().env);
+      auto handed_on = by.call<&Step::hand_on>(what, two, busy);
+      co_await witness.call<&Witness::wait>(what + " waits");
+      handed_on.cancel();
+      co_await outcome(what, std::move(handed_on));
+      co_await witness.call<&Witness::wait>(what + " cancelled: 1");
+    }
     co_await two.call<&Step::reach>(one);  // behind the last cancel of the chain
     computing.cancel();
     co_await outcome("computing", std::move(computing));
