@@ -88,7 +88,7 @@ corps::Task<> FirstCorps::meet_errors() {
 corps::Task<> FirstCorps::meet_a_deadline() {
   auto const counter = co_await corps::create<Counter>(corps::here(), 1U);
   try {
-    co_await counter.within(20ms).call<&Counter::think>(200ms);
+    co_await counter.within(20ms).call<&Counter::think>(500ms);
   } catch (corps::Timeout const& error) {
     std::printf("Timeout, may have run: %s\n", error.may_have_run() ? "yes" : "no");
   }

@@ -499,7 +499,7 @@ class Calls : public corps::Corps {
   corps::Task<> flood() {
     auto const worker = co_await corps::create<Worker>(corps::env(1));
     auto const pid = co_await worker.call<&Worker::pid>();
-    ::kill(pid, SIGSTOP);
+    probe::stop_process(pid);
     std::string const text(64 << 10, 'x');
     std::vector<corps::Future<std::size_t>> calls;
     for (int i = 0; i < 20; ++i) worker.tell<&Worker::take>(text);

@@ -23,10 +23,11 @@ class Caller : public corps::Conc {
   /// Makes the link to its Env.
   corps::Task<> meet(corps::Name<Worker> victim) { co_await victim.call<&Worker::pid>(); }
 
-  /// Opens calls, reports that they are open, and sees how they end.
-  corps::Task<Seen> watch_calls(corps::Name<Worker> victim, corps::Name<Worker> reporter) {
+  /// Opens calls, reports that they are on their way, and sees how they end. `beside` is in the same Env as the victim.
+  corps::Task<Seen> watch_calls(corps::Name<Worker> victim, corps::Name<Worker> beside, corps::Name<Worker> reporter) {
     std::vector<corps::Future<void>> calls;
     for (int i = 0; i < open_calls; ++i) calls.push_back(victim.call<&Worker::sleep>(600'000));
+    co_await beside.call<&Worker::pid>();  // which is sent after them
     reporter.tell<&Worker::add>(1);
     Seen seen;
     for (auto& call : calls) {
@@ -80,13 +81,14 @@ class KillEnvs : public corps::Corps {
 
   corps::Task<> kill(corps::EnvId env, std::size_t memory_mib, corps::Name<Caller> here, corps::Name<Caller> third) {
     auto const victim = co_await corps::create<Worker>(corps::env(env));
+    auto const beside = co_await corps::create<Worker>(corps::env(env));
     auto const pid = co_await victim.call<&Worker::pid>();
     if (memory_mib != 0) co_await victim.call<&Worker::take_memory>(memory_mib << 20);
     co_await here.call<&Caller::meet>(victim);
     co_await third.call<&Caller::meet>(victim);
     auto const counter = co_await corps::create<Worker>(corps::here());
-    auto first = here.within(10min).call<&Caller::watch_calls>(victim, counter);
-    auto second = third.within(10min).call<&Caller::watch_calls>(victim, counter);
+    auto first = here.within(10min).call<&Caller::watch_calls>(victim, beside, counter);
+    auto second = third.within(10min).call<&Caller::watch_calls>(victim, beside, counter);
     for (int open = 0; open != 2;) open = co_await counter.call<&Worker::add>(0);
     auto const killed_ns = probe::now_ns();
     ::kill(pid, SIGKILL);

@@ -14,6 +14,7 @@ using probe::say;
 namespace {
 
 constexpr std::int64_t served_in_ns = 200'000;
+constexpr int capacity = 1'000'000'000 / served_in_ns;  // a second
 constexpr std::size_t argument_bytes = 1024;
 constexpr int callers = 4;
 constexpr int probes_in_a_row = 20;
@@ -60,21 +61,17 @@ class Calls {
   void make_due(Call call) {
     auto const due = static_cast<std::int64_t>(static_cast<double>(probe::now_ns() - begin_ns_) * per_second_ / 1e9);
     for (; made_ < due; ++made_) {
-      open_.push_back(call());
-      if (open_.back().ready()) take_back();  // refused at once
+      auto made = call();
+      if (made.ready())
+        take(std::move(made));  // refused at once
+      else
+        open_.push_back(std::move(made));
     }
-    while (!open_.empty() && open_.front().ready()) take_front();
+    take_ended();
   }
   /// Those that have ended.
   Tally tally() {
-    for (auto left = open_.size(); left > 0; --left) {
-      if (open_.front().ready()) {
-        take_front();
-      } else {
-        open_.push_back(std::move(open_.front()));
-        open_.pop_front();
-      }
-    }
+    take_ended();
     return tally_;
   }
   corps::Task<Tally> tally_of_all() {
@@ -87,15 +84,11 @@ class Calls {
   }
 
  private:
-  void take_front() {
-    auto call = std::move(open_.front());
-    open_.pop_front();
-    take(std::move(call));
-  }
-  void take_back() {
-    auto call = std::move(open_.back());
-    open_.pop_back();
-    take(std::move(call));
+  /// None that has ended stays behind one that is open: each keeps its arguments.
+  void take_ended() {
+    auto const ended = std::stable_partition(open_.begin(), open_.end(), [](auto& call) { return !call.ready(); });
+    std::for_each(std::move_iterator(ended), std::move_iterator(open_.end()), [this](auto call) { take(std::move(call)); });
+    open_.erase(ended, open_.end());
   }
   void take(corps::Future<void> call) {
     try {
@@ -251,7 +244,7 @@ class OverloadTest : public corps::Corps {
     }
     say("peak %.0f a second, quiet p50 %.0f us p99 %.0f us", peak, quiet[100], quiet[198]);
     runs.clear();
-    auto const rate = static_cast<int>(3 * peak / callers);
+    constexpr int rate = 3 * capacity / callers;
     auto const ms = seconds * 1000;
     for (auto const each : all)
       runs.push_back(each.within(corps::no_deadline).template call<&Caller<Server>::offer>(server, rate, ms));
@@ -291,7 +284,7 @@ class OverloadTest : public corps::Corps {
       auto running = p99_of_polite(polite, sinks, ms);
       auto const running_us = co_await running;
       auto const taken = co_await pushed;
-      ::kill(pid, SIGSTOP);
+      probe::stop_process(pid);
       pushed = pusher.call<&Pusher::run>(sinks[2], ms);
       auto silent = p99_of_polite(polite, sinks, ms);
       auto const silent_us = co_await silent;

@@ -2,6 +2,7 @@
 
 #include <corps/corps.hpp>
 
+#include <sys/wait.h>
 #include <unistd.h>
 #include <csignal>
 #include <cstdarg>
@@ -38,6 +39,13 @@ inline std::string line_of(corps::Error const& error) {
   for (auto& letter : line)
     if (letter == '\n') letter = ' ';
   return line;
+}
+
+/// Stops a process that this one has started: returns when none of its threads runs any more.
+inline void stop_process(int pid) {
+  siginfo_t stopped{};
+  if (::kill(pid, SIGSTOP) != 0 || ::waitid(P_PID, static_cast<id_t>(pid), &stopped, WSTOPPED | WNOWAIT) != 0)
+    throw std::runtime_error("cannot stop a process");
 }
 
 class Worker : public corps::Conc {
