@@ -59,14 +59,6 @@ std::string kind_text(std::uint8_t kind) {
   return "kind " + std::to_string(kind);
 }
 
-std::array<std::byte, header_bytes> frame_header(FrameKind kind, std::size_t payload_size, std::uint16_t number) noexcept {
-  std::array<std::byte, header_bytes> header{};
-  put_number(header.data(), static_cast<std::uint32_t>(payload_size));
-  header[4] = static_cast<std::byte>(kind);
-  put_number(header.data() + number_at, number);
-  return header;
-}
-
 std::optional<Frame> FrameReader::next(std::span<std::byte const>& bytes) {
   if (!failure_.empty()) return std::nullopt;
   if (partial_size_ == 0) {

@@ -14,6 +14,8 @@ constexpr std::size_t packed_bytes_max = std::size_t{8} << 10;  // of a frame; l
 constexpr std::size_t first_block_bytes = std::size_t{1} << 10;
 constexpr std::size_t next_block_bytes = std::size_t{8} << 10;
 
+std::size_t frame_size(std::byte const* frame) noexcept { return header_bytes + get_number<std::uint32_t>(frame); }
+
 void free_block(detail::ByteBuffer block) noexcept {
   if (block.capacity() == BlockPool::block_bytes) BlockPool::of_process().give_back(std::move(block));
 }
@@ -53,10 +55,6 @@ void FrameQueue::add_block(std::size_t needed) {
 
 // --- where a frame is ----------------------------------------------------------------------------------------------
 
-std::size_t FrameQueue::frame_size(Place const& place) const noexcept {
-  return header_bytes + get_number<std::uint32_t>(blocks_[place.block].bytes.data() + place.at);
-}
-
 bool FrameQueue::at_end(Place const& place) const noexcept {
   return place.block < blocks_.size() && place.at == blocks_[place.block].size();
 }
@@ -69,14 +67,34 @@ FrameQueue::Place FrameQueue::of_frame(Place const& place) const noexcept {
 template <class Visit>
 void FrameQueue::for_each_frame(Visit const& visit) {
   auto place = of_frame(first_);
-  for (auto left = count_; left != 0; --left, pass(place)) visit(blocks_[place.block].bytes.data() + place.at);
+  for (auto left = count_; left != 0; --left, place = of_frame(place)) {
+    visit(blocks_[place.block].bytes.data() + place.at);
+    pass(place, 1);
+  }
 }
 
-/// To the frame after it, or to where that one will be.
-void FrameQueue::pass(Place& place) const noexcept {
-  place.at += frame_size(place);
-  ++place.frame;
-  if (at_end(place) && place.block + 1 < blocks_.size()) place = {place.block + 1, 0, 0};
+/// Of a block, the end of so many frames.
+void FrameQueue::pass(Place& place, std::size_t frames) const noexcept {
+  auto const& block = blocks_[place.block];
+  place.frame += frames;
+  if (place.frame == block.frames) {
+    place.at = block.size();
+    return;
+  }
+  auto const* const begin = block.bytes.data();
+  for (; frames != 0; --frames) place.at += frame_size(begin + place.at);
+}
+
+/// How many frames of a block lie in so many bytes.
+std::size_t FrameQueue::whole_frames(Place const& from, std::size_t bytes) const noexcept {
+  auto const* at = blocks_[from.block].bytes.data() + from.at;
+  std::size_t frames = 0;
+  for (auto size = frame_size(at); size <= bytes; size = frame_size(at)) {
+    bytes -= size;
+    at += size;
+    ++frames;
+  }
+  return frames;
 }
 
 // --- what is sent --------------------------------------------------------------------------------------------------
@@ -107,17 +125,22 @@ std::size_t FrameQueue::offer(std::span<Piece> pieces, std::size_t& frames) cons
 }
 
 std::size_t FrameQueue::offer_begun(std::span<Piece> pieces) const noexcept {
-  return offer_block(pieces, next_.block, next_.at + partial_, next_.at + frame_size(next_));
+  auto const* const frame = blocks_[next_.block].bytes.data() + next_.at;
+  return offer_block(pieces, next_.block, next_.at + partial_, next_.at + frame_size(frame));
 }
 
 void FrameQueue::taken(std::size_t bytes) noexcept {
-  for (partial_ += bytes; partial_ != 0; ++sent_) {
+  for (partial_ += bytes; partial_ != 0;) {
     next_ = of_frame(next_);
-    auto const size = frame_size(next_);
-    if (partial_ < size) return;
-    partial_ -= size;
-    sent_bytes_ += size;
-    pass(next_);
+    auto const& block = blocks_[next_.block];
+    auto frames = block.frames - next_.frame;
+    if (partial_ < block.size() - next_.at) frames = whole_frames(next_, partial_);
+    if (frames == 0) return;
+    auto const at = next_.at;
+    pass(next_, frames);
+    sent_ += frames;
+    sent_bytes_ += next_.at - at;
+    partial_ -= next_.at - at;
   }
 }
 
@@ -136,21 +159,23 @@ void FrameQueue::rewind() noexcept {
 // --- what is freed -------------------------------------------------------------------------------------------------
 
 void FrameQueue::release(std::size_t count) noexcept {
-  for (; count != 0; --count) {
+  while (count != 0) {
     if (at_end(first_)) drop_first_block();
-    auto const size = frame_size(first_);
-    bool const was_sent = sent_ != 0;
+    auto const frames = std::min(count, blocks_.front().frames - first_.frame);
+    auto const at = first_.at;
+    pass(first_, frames);
+    auto const size = first_.at - at;
+    count -= frames;
+    count_ -= frames;
     bytes_ -= size;
-    --count_;
-    pass(first_);
-    if (was_sent) {
-      --sent_;
+    if (frames <= sent_) {
+      sent_ -= frames;
       sent_bytes_ -= size;
     } else {
-      partial_ = 0;
+      sent_ = sent_bytes_ = partial_ = 0;
       next_ = first_;
     }
-    while (first_.block != 0) drop_first_block();
+    if (at_end(first_) && blocks_.size() > 1) drop_first_block();
   }
   drop_sparse_block();
 }

@@ -4,20 +4,20 @@
 
 namespace corps::net {
 
-void Gathering::add(std::shared_ptr<Carrier> carrier) {
+void Gathering::add_to(Gathered& gathered) {
+  if (++gathered.frames < frames_max) return gathered.carrier->flush_in_time();
+  gathered.frames = 0;
+  gathered.carrier->flush();
+}
+
+void Gathering::begin(std::shared_ptr<Carrier> carrier) {
   if (!entries_) entries_.emplace();
   for (auto& entry : *entries_) {
-    if (entry.carrier == carrier) {
-      if (++entry.frames < frames_max) return carrier->flush_in_time();
-      entry.frames = 0;
-      return carrier->flush();
-    }
-    if (entry.carrier == nullptr) {
-      entry.carrier = carrier;
-      entry.frames = carrier->flush_in_time_again() ? 1 : 0;
-      if (entry.frames != 0) return;
-      break;
-    }
+    if (entry.carrier != nullptr) continue;
+    entry.carrier = carrier;
+    entry.frames = carrier->flush_in_time_again() ? 1 : 0;
+    if (entry.frames != 0) return;
+    break;
   }
   carrier->flush();
 }

@@ -6,6 +6,7 @@
 #include <exception>
 #include <utility>
 
+#include "corps/detail/cell.hpp"
 #include "corps/detail/registry.hpp"
 #include "corps/detail/runtime.hpp"
 #include "corps/detail/send.hpp"
@@ -60,7 +61,7 @@ ErrorInfo link_full(EnvId env, std::size_t bytes) {
 void pack_request(Packer& out, Request const& request, std::uint64_t number) {
   auto const remaining = request.deadline_ns == detail::never_ns
                              ? no_deadline_on_wire
-                             : std::max<std::int64_t>(0, request.deadline_ns - detail::now_ns());
+                             : std::max<std::int64_t>(0, request.deadline_ns - detail::recent_now_ns());
   out(number, request.method->id.hash, static_cast<std::uint64_t>(request.target), remaining,
       static_cast<std::uint64_t>(request.caller_id));
   detail::pack_context(out, request.shared);
@@ -118,7 +119,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
   WorkerPair const pair{static_cast<std::uint64_t>(request->caller_id), static_cast<std::uint64_t>(request->target)};
   bool to_be_made = false;
   bool was_cancelled = false;
-  std::shared_ptr<Carrier> carrier;
+  Gathering::Departure departure;
   {
     std::unique_lock lock{mutex_};
     if (!gone_.empty()) {
@@ -146,12 +147,12 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     } else if (!leaves) {
       tells_.push_back({std::move(request), frame_number, 0});
     }
-    carrier = carrier_;
+    departure.by(carrier_);
     to_be_made = state_ == State::idle;
     if (to_be_made) want();
   }
   if (was_cancelled) cancel(number);
-  if (carrier != nullptr) Gathering::flush(std::move(carrier));
+  departure.go();
   return to_be_made;
 }
 
@@ -166,7 +167,7 @@ void Link::cancel(std::uint64_t number) noexcept {
   FrameDraft frame;
   Packer out{frame.bytes()};
   out(number);
-  std::shared_ptr<Carrier> carrier;
+  Gathering::Departure departure;
   {
     std::lock_guard const lock{mutex_};
     auto const found = open_.find(number);
@@ -175,9 +176,9 @@ void Link::cancel(std::uint64_t number) noexcept {
     std::lock_guard const session_lock{session_mutex_};
     session_.push(FrameKind::cancel, frame.bytes(),
                   {static_cast<std::uint64_t>(request.caller_id), static_cast<std::uint64_t>(request.target)});
-    carrier = carrier_;
+    departure.by(carrier_);
   }
-  if (carrier != nullptr) Gathering::flush(std::move(carrier));
+  departure.go();
 }
 
 // Nobody misses one that is not sent: it is only a look.
@@ -185,7 +186,7 @@ bool Link::send_probe(std::uint64_t number, std::span<std::byte const> body) noe
   FrameDraft frame;
   frame.bytes().append(body.data(), body.size());
   if (frame.bytes().size() > limits_.fragment_bytes) return false;
-  std::shared_ptr<Carrier> carrier;
+  Gathering::Departure departure;
   {
     std::lock_guard const lock{mutex_};
     if (carrier_ == nullptr && !resuming_) return false;
@@ -199,9 +200,9 @@ bool Link::send_probe(std::uint64_t number, std::span<std::byte const> body) noe
     std::lock_guard const session_lock{session_mutex_};
     if (session_.kept_bytes_for(frame.bytes().size()) > limits_.in_flight_bytes_max) return false;
     session_.push(FrameKind::probe, frame.bytes(), pair);
-    carrier = carrier_;
+    departure.by(carrier_);
   }
-  if (carrier != nullptr) Gathering::flush(std::move(carrier));
+  departure.go();
   return true;
 }
 
@@ -269,7 +270,7 @@ void Link::on_request(Payload const& payload) {
     if (info.code != Errc::attribute) info.code = Errc::decode;  // attribute: a bound function that this program has not
     return answer_with_error(head.number, back, info);
   }
-  if (head.remaining_ns >= 0) request->deadline_ns = detail::deadline_after(detail::now_ns(), head.remaining_ns);
+  if (head.remaining_ns >= 0) request->deadline_ns = detail::deadline_after(detail::recent_now_ns(), head.remaining_ns);
   request->target = ConcId{head.target};
   request->caller_id = ConcId{head.caller};
   request->caller_env = env_;
@@ -357,26 +358,29 @@ void Link::answer_with_error(std::uint64_t call, WorkerPair const& pair, ErrorIn
 }
 
 bool Link::reply(FrameKind kind, ByteBuffer& frame, WorkerPair const& pair) noexcept {
-  std::shared_ptr<Carrier> carrier;
+  Gathering::Departure departure;
+  std::shared_ptr<Carrier> too_slow;
   std::size_t kept = 0;
   {
     std::lock_guard const lock{mutex_};
     if (carrier_ == nullptr && !resuming_) return false;
-    carrier = carrier_;
     std::lock_guard const session_lock{session_mutex_};
     kept = session_.kept_bytes();
     if (kept == 0 || kept + frame.size() <= limits_.kept_bytes_max) {
       session_.push(kind, frame, pair);
       kept = 0;
+      departure.by(carrier_);
+    } else {
+      too_slow = carrier_;
     }
   }
   if (kept == 0) {
-    if (carrier != nullptr) Gathering::flush(std::move(carrier));
+    departure.go();
     return true;
   }
   auto const why = fmt::format("env {} does not take what it is sent: {} bytes wait", env_, kept);
   host::log(host::Level::error, why);
-  if (carrier != nullptr) carrier->close(why);
+  if (too_slow != nullptr) too_slow->close(why);
   return false;
 }
 

@@ -83,6 +83,8 @@ Links::Links(EnvId self, Directory& directory, LinkLimits limits)
 Links::~Links() = default;
 
 Link* Links::find(EnvId env) {
+  if (env < near_max)
+    if (auto* const way = near_[env].load(std::memory_order_acquire)) return way;
   std::lock_guard const lock{mutex_};
   auto const found = links_.find(env);
   return found == links_.end() ? nullptr : found->second.get();
@@ -99,6 +101,7 @@ Link* Links::find_or_make(EnvId env) {
     way = std::make_unique<Link>(self_, env, limits_);
     if (!entry.gone.empty()) way->env_ended(entry.gone);
     if (stopped_) way->env_ended(stopping);
+    if (env < near_max) near_[env].store(way.get(), std::memory_order_release);
   }
   return way.get();
 }

@@ -9,6 +9,7 @@
 namespace corps::net {
 namespace {
 
+using test::depart;
 using test::Flush;
 using test::identity_of;
 using test::Node;
@@ -33,7 +34,7 @@ class Counting final : public Carrier {
 
 TEST_CASE("gathering: outside of a turn each frame leaves at once") {
   auto const carrier = std::make_shared<Counting>();
-  for (int i = 0; i < 3; ++i) Gathering::flush(carrier);
+  for (int i = 0; i < 3; ++i) depart(carrier);
   CHECK(carrier->flushed == 3);
   CHECK(carrier->in_time == 0);
 }
@@ -42,16 +43,16 @@ TEST_CASE("gathering: in a turn the first frame leaves at once, the others at it
   auto const carrier = std::make_shared<Counting>();
   {
     Gathering const turn;
-    Gathering::flush(carrier);
+    depart(carrier);
     CHECK(carrier->flushed == 1);
-    for (int i = 0; i < 3; ++i) Gathering::flush(carrier);
+    for (int i = 0; i < 3; ++i) depart(carrier);
     CHECK(carrier->flushed == 1);
     CHECK(carrier->in_time > 0);  // if the turn takes long
   }
   CHECK(carrier->flushed == 2);
   {
     Gathering const turn;
-    Gathering::flush(carrier);
+    depart(carrier);
   }
   CHECK(carrier->flushed == 3);  // nothing was left
   CHECK(carrier.use_count() == 1);
@@ -62,10 +63,10 @@ TEST_CASE("gathering: where much is sent the first frame waits for the end of it
   carrier->busy = true;
   {
     Gathering const turn;
-    Gathering::flush(carrier);
+    depart(carrier);
     CHECK(carrier->flushed == 0);
     CHECK(carrier->in_time == 0);
-    Gathering::flush(carrier);
+    depart(carrier);
     CHECK(carrier->in_time > 0);  // much is sent still
     CHECK(carrier->flushed == 0);
   }
@@ -75,11 +76,11 @@ TEST_CASE("gathering: where much is sent the first frame waits for the end of it
 TEST_CASE("gathering: what is gathered leaves when it is much, and before the thread blocks") {
   auto const carrier = std::make_shared<Counting>();
   Gathering const turn;
-  for (int i = 0; i < 1 + 32; ++i) Gathering::flush(carrier);
+  for (int i = 0; i < 1 + 32; ++i) depart(carrier);
   CHECK(carrier->flushed == 2);
   Gathering::leave_now();
   CHECK(carrier->flushed == 2);  // nothing is left
-  Gathering::flush(carrier);
+  depart(carrier);
   Gathering::leave_now();
   CHECK(carrier->flushed == 3);
 }
@@ -89,12 +90,12 @@ TEST_CASE("gathering: a turn in a turn has its own, and frames to many peers lea
   for (int i = 0; i < 6; ++i) carriers.push_back(std::make_shared<Counting>());
   Gathering const turn;
   for (int round = 0; round < 2; ++round)
-    for (auto const& carrier : carriers) Gathering::flush(carrier);
+    for (auto const& carrier : carriers) depart(carrier);
   for (int i = 0; i < 4; ++i) CHECK(carriers[static_cast<std::size_t>(i)]->flushed == 1);
   for (int i = 4; i < 6; ++i) CHECK(carriers[static_cast<std::size_t>(i)]->flushed == 2);
   {
     Gathering const inner;
-    Gathering::flush(carriers[0]);
+    depart(carriers[0]);
     CHECK(carriers[0]->flushed == 2);
   }
   Gathering::leave_now();

@@ -55,6 +55,13 @@ inline Identity identity_of(corps::EnvId env, std::uint32_t epoch = 1) {
 enum class SendResult : std::uint8_t { sent, closed };
 enum class Flush : std::uint8_t { now, later };
 
+/// As what is sent in a turn leaves.
+inline void depart(std::shared_ptr<Carrier> const& carrier) {
+  Gathering::Departure departure;
+  departure.by(carrier);
+  departure.go();
+}
+
 /// A carrier and a queue of frames for it.
 class Connection final : public Outbox {
  public:
@@ -77,7 +84,7 @@ class Connection final : public Outbox {
   bool is_open() const { return carrier_->is_open(); }
   void flush() { carrier_->flush(); }
   void flush_in_time() { carrier_->flush_in_time(); }
-  void gather() { Gathering::flush(carrier_); }
+  void gather() { depart(carrier_); }
   std::size_t queued_bytes() const {
     std::lock_guard const lock(mutex_);
     return queue_.unsent_bytes();

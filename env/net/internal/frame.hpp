@@ -30,7 +30,14 @@ bool has_number(std::uint8_t kind) noexcept;
 std::string kind_text(std::uint8_t kind);
 
 /// The 8 bytes before a payload. `payload_size` must fit into 32 bits.
-std::array<std::byte, header_bytes> frame_header(FrameKind kind, std::size_t payload_size, std::uint16_t number = 0) noexcept;
+inline std::array<std::byte, header_bytes> frame_header(FrameKind kind, std::size_t payload_size,
+                                                        std::uint16_t number = 0) noexcept {
+  std::array<std::byte, header_bytes> header{};
+  put_number(header.data(), static_cast<std::uint32_t>(payload_size));
+  header[4] = static_cast<std::byte>(kind);
+  put_number(header.data() + number_at, number);
+  return header;
+}
 
 /// Cuts a stream of bytes into frames. Knows no sockets.
 /// Threads: one at a time. Limits: holds at most 2 × the bytes received of one unfinished frame, or of one before it, + 4 KiB,

@@ -76,12 +76,12 @@ class FrameQueue {
 
   void add_block(std::size_t needed);
   std::size_t offer_block(std::span<Piece> pieces, std::size_t block, std::size_t at, std::size_t to) const noexcept;
-  std::size_t frame_size(Place const& place) const noexcept;
   bool at_end(Place const& place) const noexcept;
   Place of_frame(Place const& place) const noexcept;
   template <class Visit>
   void for_each_frame(Visit const& visit);
-  void pass(Place& place) const noexcept;
+  void pass(Place& place, std::size_t frames) const noexcept;
+  std::size_t whole_frames(Place const& from, std::size_t bytes) const noexcept;
   void drop_first_block() noexcept;
   void drop_sparse_block() noexcept;
 

@@ -28,11 +28,26 @@ class Gathering {
   Gathering(Gathering const&) = delete;
   Gathering& operator=(Gathering const&) = delete;
 
-  /// A frame is in the outbox of this carrier. Outside of turns it leaves at once.
-  static void flush(std::shared_ptr<Carrier> carrier) {
-    if (own_ == nullptr) return carrier->flush();
-    own_->add(std::move(carrier));
-  }
+  /// A frame is in the outbox of a carrier. Outside of turns it leaves at once.
+  class Departure {
+   public:
+    /// With the locks held under which the carrier is known.
+    void by(std::shared_ptr<Carrier> const& carrier) {
+      gathered_ = own_ == nullptr ? nullptr : own_->find(carrier.get());
+      if (gathered_ == nullptr) carrier_ = carrier;
+    }
+    /// Without.
+    void go() {
+      if (gathered_ != nullptr) return add_to(*gathered_);
+      if (carrier_ == nullptr) return;
+      if (own_ == nullptr) return carrier_->flush();
+      own_->begin(std::move(carrier_));
+    }
+
+   private:
+    Gathered* gathered_ = nullptr;
+    std::shared_ptr<Carrier> carrier_;  // of which the turn has nothing yet
+  };
   /// This thread will block: what it has gathered leaves.
   static void leave_now() {
     if (own_ != nullptr && own_->entries_) own_->leave();
@@ -42,7 +57,15 @@ class Gathering {
   static constexpr std::size_t peers_max = 4;    // to others everything leaves at once
   static constexpr std::size_t frames_max = 32;  // then they leave
 
-  void add(std::shared_ptr<Carrier> carrier);
+  /// What the turn has sent to it.
+  Gathered* find(Carrier const* carrier) noexcept {
+    if (!entries_ || carrier == nullptr) return nullptr;
+    for (auto& entry : *entries_)
+      if (entry.carrier.get() == carrier) return &entry;
+    return nullptr;
+  }
+  static void add_to(Gathered& gathered);
+  void begin(std::shared_ptr<Carrier> carrier);
   void leave();
 
   static inline constinit thread_local Gathering* own_ = nullptr;

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <deque>
 #include <map>
 #include <memory>
@@ -100,6 +103,8 @@ class Links final : public Events, public mail::ProbeWay {
 
   std::mutex mutex_;
   std::map<EnvId, std::unique_ptr<Link>> links_;
+  static constexpr std::size_t near_max = 64;
+  std::array<std::atomic<Link*>, near_max> near_{};  // the same, of Envs with low numbers: to be found without the lock
   bool stopped_ = false;
 
   Unpacking unpacking_;  // last: it uses links_

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 // The numbers of docs/internals/wire.md. They travel between processes and never change their meaning.
 namespace corps::net {
@@ -79,20 +81,18 @@ static_assert(hello_bytes <= unproved_payload_bytes_max && refuse_bytes <= unpro
 static_assert(magic.size() + 2 * header_bytes + hello_bytes + proof_bytes < unproved_payload_bytes_max,
               "what a client may send before it is accepted fits into one frame of the handshake");
 
+static_assert(std::endian::native == std::endian::little, "numbers travel as they lie in memory");
+
 template <class T>
 void put_number(std::byte* to, T value) noexcept {
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    to[i] = static_cast<std::byte>(static_cast<std::uint64_t>(value) >> (8 * i));
-  }
+  std::memcpy(to, &value, sizeof(value));
 }
 
 template <class T>
 T get_number(std::byte const* from) noexcept {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    value |= static_cast<std::uint64_t>(from[i]) << (8 * i);
-  }
-  return static_cast<T>(value);
+  T value;
+  std::memcpy(&value, from, sizeof(value));
+  return value;
 }
 
 }  // namespace corps::net
