@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
 
@@ -143,7 +144,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     session_lock.unlock();
     if (number != no_answer_wanted) {
       was_cancelled = request->origin != nullptr && !request->origin->going_away(*request, number);
-      open_.emplace(number, Away{std::move(request), frame_number, 0});
+      open_.add(number, {std::move(request), frame_number, 0});
     } else if (!leaves) {
       tells_.push_back({std::move(request), frame_number, 0});
     }
@@ -151,8 +152,8 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     to_be_made = state_ == State::idle;
     if (to_be_made) want();
   }
-  if (was_cancelled) cancel(number);
   departure.go();
+  if (was_cancelled) cancel(number);
   return to_be_made;
 }
 
@@ -170,12 +171,11 @@ void Link::cancel(std::uint64_t number) noexcept {
   Gathering::Departure departure;
   {
     std::lock_guard const lock{mutex_};
-    auto const found = open_.find(number);
-    if (found == open_.end()) return;
-    auto const& request = *found->second.request;
+    auto const* const request = open_.find(number);
+    if (request == nullptr) return;
     std::lock_guard const session_lock{session_mutex_};
     session_.push(FrameKind::cancel, frame.bytes(),
-                  {static_cast<std::uint64_t>(request.caller_id), static_cast<std::uint64_t>(request.target)});
+                  {static_cast<std::uint64_t>(request->caller_id), static_cast<std::uint64_t>(request->target)});
     departure.by(carrier_);
   }
   departure.go();
@@ -192,10 +192,9 @@ bool Link::send_probe(std::uint64_t number, std::span<std::byte const> body) noe
     if (carrier_ == nullptr && !resuming_) return false;
     auto pair = control_pair;
     if (number != mail::probe_goes_home) {
-      auto const found = open_.find(number);
-      if (found == open_.end()) return false;
-      auto const& request = *found->second.request;
-      pair = {static_cast<std::uint64_t>(request.caller_id), static_cast<std::uint64_t>(request.target)};
+      auto const* const request = open_.find(number);
+      if (request == nullptr) return false;
+      pair = {static_cast<std::uint64_t>(request->caller_id), static_cast<std::uint64_t>(request->target)};
     }
     std::lock_guard const session_lock{session_mutex_};
     if (session_.kept_bytes_for(frame.bytes().size()) > limits_.in_flight_bytes_max) return false;
@@ -206,10 +205,9 @@ bool Link::send_probe(std::uint64_t number, std::span<std::byte const> body) noe
   return true;
 }
 
-Link::Away Link::take_open(std::uint64_t number) {
+OpenCall Link::take_open(std::uint64_t number) {
   std::lock_guard const lock{mutex_};
-  auto found = open_.extract(number);
-  return found.empty() ? Away{} : std::move(found.mapped());
+  return open_.take(number);
 }
 
 void Link::on_answer(Payload const& payload) {
@@ -217,7 +215,26 @@ void Link::on_answer(Payload const& payload) {
   std::uint64_t number = 0;
   in(number);
   auto request = std::move(take_open(number).request);
-  if (request == nullptr) return;  // an answer nobody waits for any more
+  if (request != nullptr) end_call(in, std::move(request));  // else nobody waits for it any more
+}
+
+void Link::on_answers(std::span<Frame const> frames) {
+  std::array<std::unique_ptr<Request>, frames_at_once_max> requests;
+  std::size_t count = 0;
+  {
+    std::lock_guard const lock{mutex_};
+    for (; count < frames.size() && frames[count].payload.size() >= sizeof(std::uint64_t); ++count)
+      requests[count] = open_.take(get_number<std::uint64_t>(frames[count].payload.data())).request;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (requests[i] == nullptr) continue;
+    Unpacker in{frames[i].payload.subspan(sizeof(std::uint64_t))};
+    end_call(in, std::move(requests[i]));
+  }
+  if (count < frames.size()) on_answer(frames[count].payload);  // says what is wrong with it
+}
+
+void Link::end_call(Unpacker& in, std::unique_ptr<Request> request) noexcept {
   try {
     request->unpack_result(in);
     in.finish();
@@ -245,22 +262,25 @@ void Link::on_error(Payload const& payload) {
 
 // --- calls from the other Env ------------------------------------------------------------------------------------
 
-void Link::on_request(Payload const& payload) {
+/// Null if it has ended with an error, or runs already.
+std::unique_ptr<Request> Link::make_request(Payload const& payload) {
   Unpacker in{payload.pieces()};
   auto const head = take_head(in);
-  if (head.is_repeated && served_.find(head.number).call != nullptr) return;  // its first run answers
+  if (head.is_repeated && served_.find(head.number).call != nullptr) return nullptr;  // its first run answers
   auto context = detail::unpack_context(in);
   WorkerPair const back{head.target, head.caller};
   auto const* const method = detail::find_method(head.method);
-  if (method == nullptr)
-    return answer_with_error(head.number, back,
-                             {Errc::attribute,
-                              Ran::no,
-                              fmt::format("env {} has no method with the identity {:016x}: it runs another program, or another "
-                                          "version of it",
-                                          self_, head.method),
-                              {},
-                              {}});
+  if (method == nullptr) {
+    answer_with_error(head.number, back,
+                      {Errc::attribute,
+                       Ran::no,
+                       fmt::format("env {} has no method with the identity {:016x}: it runs another program, or another "
+                                   "version of it",
+                                   self_, head.method),
+                       {},
+                       {}});
+    return nullptr;
+  }
   std::unique_ptr<Request> request;
   try {
     request = method->make(in);
@@ -268,7 +288,8 @@ void Link::on_request(Payload const& payload) {
   } catch (...) {
     auto info = packing_failed(fmt::format("env {} cannot unpack the arguments of {}", self_, readable(*method)));
     if (info.code != Errc::attribute) info.code = Errc::decode;  // attribute: a bound function that this program has not
-    return answer_with_error(head.number, back, info);
+    answer_with_error(head.number, back, info);
+    return nullptr;
   }
   if (head.remaining_ns >= 0) request->deadline_ns = detail::deadline_after(detail::recent_now_ns(), head.remaining_ns);
   request->target = ConcId{head.target};
@@ -279,10 +300,40 @@ void Link::on_request(Payload const& payload) {
     request->origin = this;
     request->origin_call = head.number;
   }
-  if (method->env_serves != nullptr) return method->env_serves(std::move(request));
-  if (request->origin != nullptr) served_.add(*request);
-  if (method->constructs == nullptr) return detail::deliver(*request.release(), nullptr, {self_, ConcId{head.target}});
+  return request;
+}
+
+void Link::begin_request(std::unique_ptr<Request> request) noexcept {
+  auto const& method = *request->method;
+  if (method.env_serves != nullptr) return method.env_serves(std::move(request));
+  ConcAddr const to{self_, request->target};
+  if (method.constructs == nullptr) return detail::deliver(*request.release(), nullptr, to);
   detail::begin_worker(*request.release());
+}
+
+void Link::on_request(Payload const& payload) {
+  auto request = make_request(payload);
+  if (request == nullptr) return;
+  served_.add({&request, 1});
+  begin_request(std::move(request));
+}
+
+/// A peer's calls are all known before the first of them begins: Workers that are woken find what is for them together.
+void Link::on_requests(std::span<Frame const> frames) {
+  std::array<std::unique_ptr<Request>, frames_at_once_max> requests;
+  std::size_t count = 0;
+  auto const begin_all = [&] {
+    served_.add(std::span(requests).first(count));
+    for (auto& request : std::span(requests).first(count)) begin_request(std::move(request));
+  };
+  try {
+    for (auto const& frame : frames)
+      if (auto request = make_request(frame.payload)) requests[count++] = std::move(request);
+  } catch (...) {
+    begin_all();
+    throw;
+  }
+  begin_all();
 }
 
 void Link::on_cancel(Payload const& payload) {
@@ -310,10 +361,9 @@ WorkerPair Link::pair_of(FrameKind kind, Payload const& payload) {
   std::uint64_t number = 0;
   in(number);
   std::lock_guard const lock{mutex_};
-  auto const found = open_.find(number);
-  if (found == open_.end()) return {};  // nobody waits for it
-  auto const& request = *found->second.request;
-  return {static_cast<std::uint64_t>(request.target), static_cast<std::uint64_t>(request.caller_id)};
+  auto const* const request = open_.find(number);
+  if (request == nullptr) return {};  // nobody waits for it
+  return {static_cast<std::uint64_t>(request->target), static_cast<std::uint64_t>(request->caller_id)};
 }
 
 void Link::refuse_request(Payload const& payload) {

@@ -122,18 +122,28 @@ bool Link::carrier_up(std::shared_ptr<Carrier> carrier, bool dialed) {
 
 // --- its frames --------------------------------------------------------------------------------------------------
 
-Link::Taken Link::take(Carrier& carrier, Frame const& frame) {
+Link::Taken Link::take(Carrier& carrier, std::span<Frame const> frames) {
   using Step = Session::Step;
   Taken result;
   std::vector<Ended> ended;
   bool flush = false;
   {
     // Where numbers may change, nobody may send meanwhile.
+    bool const greets = frames.front().kind == FrameKind::resume;
     std::unique_lock lock{mutex_, std::defer_lock};
-    if (frame.kind == FrameKind::resume) lock.lock();
+    if (greets) lock.lock();
     std::lock_guard const session_lock{session_mutex_};
-    if (taker_ != &carrier) return result;
-    result.step = session_.take(frame);
+    if (taker_ != &carrier) {
+      result.frames = frames.size();
+      return result;
+    }
+    for (auto const& frame : frames) {
+      if (frame.kind == FrameKind::resume && !greets) break;
+      result.step = session_.take(frame);
+      if (result.step == Step::hand_up) result.handed_up |= std::uint64_t{1} << result.frames;
+      ++result.frames;
+      if (greets || (result.step != Step::hand_up && result.step != Step::nothing)) break;
+    }
     bool const agreed = result.step == Step::begun || result.step == Step::resumed || result.step == Step::replaced;
     if (agreed) {
       failed_dials_ = 0;
@@ -278,13 +288,13 @@ std::vector<Link::Ended> Link::end_session(bool repeats) {
   std::vector<Ended> ended;
   std::lock_guard const session_lock{session_mutex_};
   auto const ran = [&](std::uint64_t frame) { return session_.was_offered(frame) ? Ran::maybe : Ran::no; };
-  for (auto& [number, call] : open_) {
+  open_.take_if([&](std::uint64_t number, OpenCall& call) {
     auto const how = call.repeats != 0 ? Ran::maybe : ran(call.frame);
     ended.push_back({number, std::move(call), how});
-  }
+    return true;
+  });
   for (auto& tell : tells_)
     if (ran(tell.frame) == Ran::no) ended.push_back({0, std::move(tell), Ran::no});
-  open_.clear();
   tells_.clear();
   session_.clear(fresh_id());
   std::ranges::move(mail::take_streams_of(env_), std::back_inserter(lost_streams_));
@@ -308,11 +318,12 @@ std::vector<Link::Ended> Link::end_session(bool repeats) {
 // With both locks held. The others are in the new session, under other numbers.
 void Link::lose_offered(std::vector<Ended>& ended) {
   std::ranges::move(mail::take_streams_of(env_), std::back_inserter(lost_streams_));
-  for (auto& [number, call] : open_) {
+  open_.take_if([&](std::uint64_t number, OpenCall& call) {
     call.frame = session_.in_new_session(call.frame);
-    if (call.frame == 0) ended.push_back({number, std::move(call), Ran::maybe});
-  }
-  std::erase_if(open_, [](auto const& entry) { return entry.second.request == nullptr; });
+    if (call.frame != 0) return false;
+    ended.push_back({number, std::move(call), Ran::maybe});
+    return true;
+  });
 }
 
 void Link::fail_unsent(std::string const& why) {

@@ -44,7 +44,7 @@ detail::ByteBuffer packed(Request const& request, std::uint64_t number, std::siz
 void Link::repeat(std::vector<Ended>& ended) {
   if (limits_.repeats_max == 0 || !gone_.empty()) return;
   std::unordered_set<WorkerPair, HashWorkerPair> closed;
-  for (auto const& [number, call] : open_) closed.insert(pair_of_call(*call.request));  // not sent before, and sent now
+  open_.for_each([&](OpenCall const& call) { closed.insert(pair_of_call(*call.request)); });  // not sent before, and sent now
   for (auto const& tell : tells_)
     if (session_.in_new_session(tell.frame) != 0) closed.insert(pair_of_call(*tell.request));
   std::ranges::sort(ended, std::greater{}, &Ended::number);
@@ -73,7 +73,7 @@ void Link::repeat(std::vector<Ended>& ended) {
     auto& [number, call, ran] = *each->call;
     call.frame = session_.push(FrameKind::request, each->frame, pair_of_call(*call.request));
     ++call.repeats;
-    open_.emplace(number, std::move(call));
+    open_.add(number, std::move(call));
   }
   repeated_ += repeated.size();
   std::erase_if(ended, [](Ended const& each) { return each.call.request == nullptr; });

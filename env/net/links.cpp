@@ -189,30 +189,65 @@ void Links::on_open(std::shared_ptr<Carrier> carrier, bool dialed) {
   begin_dials();
 }
 
-void Links::on_frame(Carrier& carrier, Frame const& frame) {
+void Links::on_frames(Carrier& carrier, std::span<Frame const> frames) {
   auto& way = *reinterpret_cast<Link*>(carrier.user_data());
-  auto [step, why, acknowledge_in_time, cut_for] = way.take(carrier, frame);
-  if (acknowledge_in_time) network_->after(acknowledge_within, [&way] { way.acknowledge(); });
-  switch (step) {
-    case Session::Step::hand_up: break;
-    case Session::Step::nothing: return;
-    case Session::Step::resumed: return log_restored(carrier.peer(), cut_for);
-    case Session::Step::replaced:
-      log_repeated(carrier.peer(), way.take_repeated());
-      directory_.on_link(carrier.peer(), false);
-      [[fallthrough]];
-    case Session::Step::begun: return directory_.on_link(carrier.peer(), true);
-    case Session::Step::cut: return carrier.close(std::move(why), Ending::cut);
-    case Session::Step::illegal: return close_for(carrier, std::move(why));
+  while (!frames.empty()) {
+    auto taken = way.take(carrier, frames);
+    if (taken.acknowledge_in_time) network_->after(acknowledge_within, [&way] { way.acknowledge(); });
+    if (taken.handed_up != 0 && !hand_up(carrier, way, frames, taken.handed_up)) return;
+    frames = frames.subspan(taken.frames);
+    switch (taken.step) {
+      case Session::Step::hand_up:
+      case Session::Step::nothing: break;
+      case Session::Step::resumed: log_restored(carrier.peer(), taken.cut_for); break;
+      case Session::Step::replaced:
+        log_repeated(carrier.peer(), way.take_repeated());
+        directory_.on_link(carrier.peer(), false);
+        [[fallthrough]];
+      case Session::Step::begun: directory_.on_link(carrier.peer(), true); break;
+      case Session::Step::cut: return carrier.close(std::move(taken.why), Ending::cut);
+      case Session::Step::illegal: return close_for(carrier, std::move(taken.why));
+    }
   }
+}
+
+/// Those of which the bit is set. False: one is no message, and the carrier is closed.
+bool Links::hand_up(Carrier& carrier, Link& way, std::span<Frame const> frames, std::uint64_t which) {
+  std::string why;
   try {
-    if (frame.kind == FrameKind::fragment) return on_fragment(carrier, way, frame);
-    if (!way.passes_fragments(frame.payload.size())) return close_for(carrier, way.why_not_whole());
-    return on_whole(carrier, way, frame.kind, frame.payload);
+    for (std::size_t at = 0; which >> at != 0;) {
+      if ((which >> at & 1) == 0) {
+        ++at;
+        continue;
+      }
+      auto const kind = frames[at].kind;
+      auto end = at + 1;
+      if ((kind == FrameKind::request || kind == FrameKind::answer) && unpacking_.idle())
+        while ((which >> end & 1) != 0 && frames[end].kind == kind) ++end;
+      if (why = on_alike(carrier, way, frames.subspan(at, end - at)); !why.empty()) break;
+      at = end;
+    }
+    if (why.empty()) return true;
   } catch (...) {
     why = why_not_taken();
   }
   close_for(carrier, std::move(why));
+  return false;
+}
+
+/// Several only of what can be taken at once. Returns what is wrong, if anything is.
+std::string Links::on_alike(Carrier& carrier, Link& way, std::span<Frame const> frames) {
+  auto const& first = frames.front();
+  if (first.kind == FrameKind::fragment) return on_fragment(carrier, way, first);
+  for (auto const& frame : frames)
+    if (!way.passes_fragments(frame.payload.size())) return way.why_not_whole();
+  if (frames.size() == 1)
+    on_whole(carrier, way, first.kind, first.payload);
+  else if (first.kind == FrameKind::request)
+    way.on_requests(frames);
+  else
+    way.on_answers(frames);
+  return {};
 }
 
 void Links::on_whole(Carrier& carrier, Link& way, FrameKind kind, Payload const& payload) {
@@ -229,16 +264,15 @@ void Links::on_whole(Carrier& carrier, Link& way, FrameKind kind, Payload const&
   take_message(way, kind, payload);
 }
 
-void Links::on_fragment(Carrier& carrier, Link& way, Frame const& fragment) {
+std::string Links::on_fragment(Carrier& carrier, Link& way, Frame const& fragment) {
   auto whole = way.reassemble(fragment);
-  if (!whole) {
-    if (auto why = way.why_not_whole(); !why.empty()) close_for(carrier, std::move(why));
-    return;
-  }
+  if (!whole) return way.why_not_whole();
   auto const payload = whole->message.payload();
   if (whole->kind == FrameKind::control || whole->message.size() <= unpacked_at_once_bytes_max)
-    return on_whole(carrier, way, whole->kind, payload);
-  unpack_later(way, way.pair_of(whole->kind, payload), whole->kind, std::move(whole->message));
+    on_whole(carrier, way, whole->kind, payload);
+  else
+    unpack_later(way, way.pair_of(whole->kind, payload), whole->kind, std::move(whole->message));
+  return {};
 }
 
 /// Answers are always taken: open calls bound them.

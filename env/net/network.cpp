@@ -37,6 +37,13 @@ constexpr std::chrono::hours certificates_interval{1};
 
 }  // namespace
 
+void Events::on_frames(Carrier& carrier, std::span<Frame const> frames) {
+  for (auto const& frame : frames) {
+    if (carrier.is_closed()) return;
+    on_frame(carrier, frame);
+  }
+}
+
 // Everything below lives on the I/O thread, except what says otherwise. Public functions of Network only post to it.
 class Network::Impl final : public Stream::Owner,
                             public Opening::Owner,
@@ -122,7 +129,7 @@ class Network::Impl final : public Stream::Owner,
   void on_opened(Opening& opening, host::UniqueFd fd, std::span<std::byte const> rest, std::unique_ptr<ShmLink> shm,
                  std::unique_ptr<TlsChannel> tls) override;
   void on_failed(Opening& opening, std::string const& reason) override;
-  void on_frame(Stream& stream, Frame const& frame) override { events_.on_frame(stream, frame); }
+  void on_frames(Stream& stream, std::span<Frame const> frames) override { events_.on_frames(stream, frames); }
   void on_closed(Stream& stream, std::string const& reason, Ending ending, bool fault) override;
   void on_released(Stream& stream) override;
 

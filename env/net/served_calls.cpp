@@ -1,13 +1,20 @@
 #include "env/net/internal/served_calls.hpp"
 
+#include "corps/detail/registry.hpp"
 #include "corps/detail/runtime.hpp"
 
 namespace corps::net {
 
 using detail::Request;
 
-void ServedCalls::add(Request& call) noexcept {
+void ServedCalls::add(std::span<std::unique_ptr<Request> const> calls) noexcept {
   std::lock_guard const lock{mutex_};
+  for (auto const& call : calls)
+    if (call->origin != nullptr && call->method->env_serves == nullptr) add(*call);
+}
+
+/// With the lock held.
+void ServedCalls::add(Request& call) noexcept {
   auto& first = list_of(call.origin_call);
   call.opened = true;
   call.open_prev = nullptr;

@@ -185,18 +185,23 @@ bool Stream::take_records(std::span<std::byte const> bytes) {
 }
 
 bool Stream::take(std::span<std::byte const> bytes) {
+  std::array<Frame, frames_at_once_max> frames;
   while (!finished_) {
-    auto const frame = reader_.next(bytes);
-    if (!frame) break;
-    if (frame->kind == FrameKind::goodbye) {
+    std::size_t count = 0;
+    std::optional<Frame> frame;
+    while (count < frames.size() && (frame = reader_.next(bytes)) && frame->kind != FrameKind::goodbye) {
+      frames[count++] = *frame;
+      if (frame->memory != nullptr) break;  // the reader's next one would take its place
+    }
+    if (count != 0) {
+      if (is_closed()) return false;  // finish() is on its way
+      owner_.on_frames(*this, std::span(frames).first(count));
+    }
+    if (frame && frame->kind == FrameKind::goodbye) {
       finish("peer said goodbye: " + goodbye_text(frame->payload), Ending::final);
       return false;
     }
-    {
-      Lock const lock(mutex_);
-      if (mode_ == Mode::closed) return false;  // finish() is on its way
-    }
-    owner_.on_frame(*this, *frame);
+    if (!frame) break;
   }
   if (!finished_ && !reader_.failure().empty()) finish(std::string(reader_.failure()), Ending::final, true);
   return !finished_;
@@ -267,6 +272,11 @@ std::optional<std::chrono::nanoseconds> Stream::beat(std::uint64_t now_ns) {
   Lock const lock(mutex_);
   heard_ns_ = pulse_->heard_ns();
   return silence;
+}
+
+bool Stream::is_closed() const {
+  Lock const lock(mutex_);
+  return mode_ == Mode::closed;
 }
 
 std::size_t Stream::next_pieces(std::span<Piece> pieces) {

@@ -28,7 +28,8 @@ struct CallingLink {
     corps::detail::ByteBuffer resume;
     corps::Packer out{resume};
     out(peer_id, own_id, received, std::uint64_t{1} << 30);
-    link.take(*carrier, {FrameKind::resume, 0, resume.view()});
+    Frame const greeting{FrameKind::resume, 0, resume.view()};
+    link.take(*carrier, {&greeting, 1});
   }
   void cut() {
     REQUIRE(link.carrier_down(*carrier, Ending::cut) == Link::Next::dial);

@@ -466,7 +466,8 @@ TEST_CASE("a link sends probes behind calls that are open, and only where it is 
   corps::detail::ByteBuffer resume;
   corps::Packer out{resume};
   out(std::uint64_t{200}, own_id, std::uint64_t{0}, std::uint64_t{1} << 30);
-  link.take(*carrier, {corps::net::FrameKind::resume, 0, resume.view()});
+  corps::net::Frame const greeting{corps::net::FrameKind::resume, 0, resume.view()};
+  link.take(*carrier, {&greeting, 1});
   auto const node = corps::create<Node>(corps::here()).get();
   auto waits = node.call<&Node::wait_abroad>(handle(link));
   while (link.seen().open_calls == 0) std::this_thread::yield();

@@ -230,7 +230,8 @@ TEST_CASE("no more bytes are sent again than requests may wait to be sent") {
   corps::detail::ByteBuffer acknowledgement;
   corps::Packer out{acknowledgement};
   out(received, std::uint64_t{1} << 30);
-  caller.link.take(*caller.carrier, {corps::net::FrameKind::acknowledge, 0, acknowledgement.view()});
+  corps::net::Frame const frame{corps::net::FrameKind::acknowledge, 0, acknowledgement.view()};
+  caller.link.take(*caller.carrier, {&frame, 1});
   auto second = caller.call<&Store::size_of>(std::string(6000, 'x'));
   auto third = caller.call<&Store::size_of>(std::string(6000, 'x'));
   caller.lose_session();

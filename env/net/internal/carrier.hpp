@@ -62,6 +62,8 @@ class Carrier {
   virtual bool flush_in_time_again() { return false; }
   /// Takes from the outbox still.
   virtual bool is_open() const = 0;
+  /// Hands nothing up any more.
+  virtual bool is_closed() const { return !is_open(); }
   /// What it is, where it leads; nothing of one that is closed.
   virtual CarrierSeen seen() const { return {}; }
 

@@ -8,7 +8,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "corps/detail/bytes.hpp"
@@ -18,6 +17,7 @@
 #include "env/net/internal/back_off.hpp"
 #include "env/net/internal/carrier.hpp"
 #include "env/net/internal/link_seen.hpp"
+#include "env/net/internal/open_calls.hpp"
 #include "env/net/internal/received.hpp"
 #include "env/net/internal/served_calls.hpp"
 #include "env/net/internal/session.hpp"
@@ -89,14 +89,17 @@ class Link final : public detail::Origin, private Outbox {
   /// limits.link_resume after a cut. True: it had not been resumed, and has ended.
   bool resume_is_over(std::uint64_t cut);
 
-  /// What a frame means to the session. After `hand_up` it is for on_request, on_answer, on_error, or whoever reads orders.
+  /// What frames mean to the session. It looks at one after the other, up to one after which more is to be done.
   struct Taken {
-    Session::Step step = Session::Step::nothing;
-    std::string why;                      // after `cut` and `illegal`
-    bool acknowledge_in_time = false;     // call acknowledge() in a short time
-    std::chrono::nanoseconds cut_for{0};  // after `resumed`
+    std::size_t frames = 0;       // that it has looked at
+    std::uint64_t handed_up = 0;  // a bit each: these are for on_requests, on_answers, on_error, or whoever reads orders
+    Session::Step step = Session::Step::nothing;  // what the last of them meant, if it is not handed up
+    std::string why;                              // after `cut` and `illegal`
+    bool acknowledge_in_time = false;             // call acknowledge() in a short time
+    std::chrono::nanoseconds cut_for{0};          // after `resumed`
   };
-  Taken take(Carrier& carrier, Frame const& frame);
+  /// At most frames_at_once_max.
+  Taken take(Carrier& carrier, std::span<Frame const> frames);
   void acknowledge();
   /// Gives the peer a sign of life over this carrier, if it is the one in use.
   void beat(Carrier& carrier);
@@ -125,6 +128,9 @@ class Link final : public detail::Origin, private Outbox {
 
   // The rest also on the thread that unpacks: what is between the same two Workers on one thread at a time.
 
+  /// At most frames_at_once_max, as on_request and on_answer for each.
+  void on_requests(std::span<Frame const> frames);
+  void on_answers(std::span<Frame const> frames);
   void on_request(Payload const& payload);
   void on_answer(Payload const& payload);
   void on_error(Payload const& payload);
@@ -142,20 +148,16 @@ class Link final : public detail::Origin, private Outbox {
     awaiting,  // the other side makes one
     up,
   };
-  /// A request that is away, and what its session knows it by.
-  struct Away {
-    std::unique_ptr<detail::Request> request;
-    std::uint64_t frame = 0;
-    std::uint32_t repeats = 0;  // how often it was sent again
-  };
-  using Calls = std::unordered_map<std::uint64_t, Away>;
   struct Ended {
     std::uint64_t number;  // 0: a tell
-    Away call;
+    OpenCall call;
     Ran ran;
   };
 
-  Away take_open(std::uint64_t number);
+  OpenCall take_open(std::uint64_t number);
+  std::unique_ptr<detail::Request> make_request(Payload const& payload);
+  void begin_request(std::unique_ptr<detail::Request> request) noexcept;
+  void end_call(Unpacker& in, std::unique_ptr<detail::Request> request) noexcept;
   void want();
   std::vector<Ended> end_session(bool repeats = true);
   void lose_offered(std::vector<Ended>& ended);
@@ -190,9 +192,9 @@ class Link final : public detail::Origin, private Outbox {
   std::uint64_t progress_ = 0;  // of the session, when its carrier came up
   std::string gone_;            // how the Env ended
   std::shared_ptr<Carrier> carrier_;
-  Calls open_;
+  OpenCalls open_;
   std::size_t repeated_ = 0;     // since take_repeated()
-  std::vector<Away> tells_;      // that no carrier was there to take
+  std::vector<OpenCall> tells_;  // that no carrier was there to take
   mail::Channels lost_streams_;  // that went out in a session that has ended
   std::vector<Ended> orphans_;   // of a session that has ended; they wait for the word how the Env ended
 

@@ -4,10 +4,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,7 +71,8 @@ class Links final : public Events, public mail::ProbeWay {
   // Events
   bool admit(Peer const& peer) override;
   void on_open(std::shared_ptr<Carrier> carrier, bool dialed) override;
-  void on_frame(Carrier& carrier, Frame const& frame) override;
+  void on_frame(Carrier& carrier, Frame const& frame) override { on_frames(carrier, {&frame, 1}); }
+  void on_frames(Carrier& carrier, std::span<Frame const> frames) override;
   void on_beat(Carrier& carrier) override;
   void on_closed(Carrier& carrier, std::string_view reason, Ending ending) override;
   void on_dial_failed(Peer const& expected, std::string_view reason, bool refused_as_duplicate) override;
@@ -81,7 +84,9 @@ class Links final : public Events, public mail::ProbeWay {
   void queue_dial(Link& way);
   void begin_dials();
   void on_whole(Carrier& carrier, Link& way, FrameKind kind, Payload const& payload);
-  void on_fragment(Carrier& carrier, Link& way, Frame const& fragment);
+  bool hand_up(Carrier& carrier, Link& way, std::span<Frame const> frames, std::uint64_t which);
+  std::string on_alike(Carrier& carrier, Link& way, std::span<Frame const> frames);
+  std::string on_fragment(Carrier& carrier, Link& way, Frame const& fragment);
   void unpack_later(Link& way, WorkerPair const& pair, FrameKind kind, ReceivedMessage message);
   void unpack(Unpacking::Job& job);
   void close_for(Carrier& carrier, std::string why);

@@ -3,8 +3,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 
 #include "corps/detail/envelope.hpp"
 #include "env/mail/internal/probe_way.hpp"
@@ -17,8 +19,9 @@ namespace corps::net {
 /// Threads: any.
 class ServedCalls {
  public:
-  /// From here on it may be found; it must be removed before it is freed.
-  void add(detail::Request& call) noexcept;
+  /// From here on they may be found; each must be removed before it is freed. Those that want no answer, and those that the Env
+  /// serves itself, are left out.
+  void add(std::span<std::unique_ptr<detail::Request> const> calls) noexcept;
   /// Does nothing with one that was not added.
   void remove(detail::Request& call) noexcept;
   /// The peer wants no answer any more. Returns who must be told: the method was begun, and has not been told before. Nothing: it
@@ -28,6 +31,8 @@ class ServedCalls {
   mail::ServedCall find(std::uint64_t number) noexcept;
 
  private:
+  void add(detail::Request& call) noexcept;
+
   static constexpr std::size_t lists = 256;  // one behind the other, the calls would take long to search
 
   detail::Request* in_list(std::uint64_t number) noexcept;

@@ -30,7 +30,7 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   class Owner {
    public:
     virtual std::span<std::byte> read_buffer() = 0;  // one for all streams: idle ones stay small
-    virtual void on_frame(Stream& stream, Frame const& frame) = 0;
+    virtual void on_frames(Stream& stream, std::span<Frame const> frames) = 0;
     /// `fault`: the peer sent what it may not send.
     virtual void on_closed(Stream& stream, std::string const& reason, Ending ending, bool fault) = 0;
     virtual void on_released(Stream& stream) = 0;  // the socket is closed and no thread will touch the owner again
@@ -57,6 +57,7 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   void flush_in_time() override;
   bool flush_in_time_again() override;
   bool is_open() const override;
+  bool is_closed() const override;
   CarrierSeen seen() const override;
   void close(std::string reason, Ending ending) override;
   void flush_and_close(std::string reason) override;

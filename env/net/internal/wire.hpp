@@ -74,6 +74,7 @@ inline constexpr std::size_t unproved_connections_max = 64;
 inline constexpr std::chrono::milliseconds unproved_gives_way_after{100};
 inline constexpr std::chrono::milliseconds accept_pause{100};
 inline constexpr std::uint32_t log_lines_per_second_max = 10;
+inline constexpr std::size_t frames_at_once_max = 32;  // that are handed up together
 inline constexpr std::size_t read_buffer_bytes = std::size_t{64} << 10;
 
 static_assert(hello_bytes == 60 && refuse_bytes == 40);
