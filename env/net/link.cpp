@@ -117,7 +117,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     request.release()->bounce(packing_failed("the arguments cannot be packed"));
     return false;
   }
-  WorkerPair const pair{static_cast<std::uint64_t>(request->caller_id), static_cast<std::uint64_t>(request->target)};
+  auto const pair = pair_of_call(*request);
   bool to_be_made = false;
   bool was_cancelled = false;
   Gathering::Departure departure;
@@ -174,8 +174,7 @@ void Link::cancel(std::uint64_t number) noexcept {
     auto const* const request = open_.find(number);
     if (request == nullptr) return;
     std::lock_guard const session_lock{session_mutex_};
-    session_.push(FrameKind::cancel, frame.bytes(),
-                  {static_cast<std::uint64_t>(request->caller_id), static_cast<std::uint64_t>(request->target)});
+    session_.push(FrameKind::cancel, frame.bytes(), pair_of_call(*request));
     departure.by(carrier_);
   }
   departure.go();
@@ -194,7 +193,7 @@ bool Link::send_probe(std::uint64_t number, std::span<std::byte const> body) noe
     if (number != mail::probe_goes_home) {
       auto const* const request = open_.find(number);
       if (request == nullptr) return false;
-      pair = {static_cast<std::uint64_t>(request->caller_id), static_cast<std::uint64_t>(request->target)};
+      pair = pair_of_call(*request);
     }
     std::lock_guard const session_lock{session_mutex_};
     if (session_.kept_bytes_for(frame.bytes().size()) > limits_.in_flight_bytes_max) return false;

@@ -15,10 +15,6 @@ namespace {
 
 using detail::Request;
 
-WorkerPair pair_of_call(Request const& request) {
-  return {static_cast<std::uint64_t>(request.caller_id), static_cast<std::uint64_t>(request.target)};
-}
-
 bool is_wanted(Request const& request) {
   return request.method->idempotent && request.deadline_ns > detail::now_ns() && !request.is_cancelled();
 }

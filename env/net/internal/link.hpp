@@ -35,6 +35,10 @@ struct LinkLimits {
   std::uint32_t repeats_max = 3;  // limits.repeats: how often a call of an idempotent method is sent again
 };
 
+inline WorkerPair pair_of_call(detail::Request const& request) noexcept {
+  return {static_cast<std::uint64_t>(request.caller_id), static_cast<std::uint64_t>(request.target)};
+}
+
 /// As a request that is sent for the first time, and a mark that it is not.
 void pack_repeated_request(Packer& out, detail::Request const& request, std::uint64_t number);
 
