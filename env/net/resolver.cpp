@@ -11,6 +11,7 @@
 #include <deque>
 #include <list>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -58,6 +59,7 @@ struct Resolver::State {
   };
 
   Lookup lookup;
+  host::StartThread start_thread;
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Job> jobs;
@@ -88,8 +90,9 @@ struct Resolver::State {
   }
 };
 
-Resolver::Resolver(Reactor& reactor, Lookup lookup) : state_(std::make_shared<State>()) {
+Resolver::Resolver(Reactor& reactor, Lookup lookup, host::StartThread start_thread) : state_(std::make_shared<State>()) {
   state_->lookup = lookup ? std::move(lookup) : ask_system;
+  state_->start_thread = start_thread;
   state_->reactor = &reactor;
 }
 
@@ -113,12 +116,27 @@ Resolver::Ticket Resolver::look_up(std::string host, Done done) {
   auto ticket = std::make_shared<Done>(std::move(done));
   std::lock_guard const lock(state_->mutex);
   state_->jobs.push_back({std::move(host), ticket});
-  if (state_->jobs.size() > state_->idle && state_->workers.size() < threads_max) {
-    auto& worker = state_->workers.emplace_back();
-    worker.thread = host::start_thread("corps names", [state = state_, &worker] { state->run(worker); });
-  }
+  if (state_->jobs.size() > state_->idle && state_->workers.size() < threads_max) add_worker();
   state_->changed.notify_one();
   return ticket;
+}
+
+// With the lock held. Without another thread the name waits for those there are; where there are none, it is not looked up.
+void Resolver::add_worker() {
+  auto& worker = state_->workers.emplace_back();
+  try {
+    worker.thread = state_->start_thread("corps names", [state = state_, &worker] { state->run(worker); });
+    return;
+  } catch (std::system_error const& error) {
+    state_->workers.pop_back();
+    if (!state_->workers.empty()) return;
+    auto job = std::move(state_->jobs.back());
+    state_->jobs.pop_back();
+    auto answer = Answer{{}, std::string("no thread can be started to look it up: ") + error.what()};
+    state_->reactor->post([done = std::move(job.done), answer = std::move(answer)] {
+      if (auto const wanted = done.lock()) (*wanted)(answer);
+    });
+  }
 }
 
 }  // namespace corps::net

@@ -1,8 +1,11 @@
 #include "env/net/internal/unpacking.hpp"
 
+#include <fmt/format.h>
+
+#include <system_error>
 #include <utility>
 
-#include "env/host/internal/thread.hpp"
+#include "env/host/internal/log.hpp"
 
 namespace corps::net {
 
@@ -18,14 +21,33 @@ bool Unpacking::has_room(std::size_t bytes) {
 }
 
 void Unpacking::add(Job job) {
-  std::lock_guard const lock{mutex_};
+  std::unique_lock lock{mutex_};
   if (stopping_) return;
+  if (!has_thread()) {  // nothing waits
+    lock.unlock();
+    return work_(job);
+  }
   bytes_ += job.message.size();
   ++pairs_[job.link][job.pair];
   queue_.push_back(std::move(job));
   jobs_.fetch_add(1, std::memory_order_relaxed);
-  if (thread_.joinable()) return changed_.notify_one();
-  thread_ = host::start_thread("corps unpack", [this] { run(); });
+  changed_.notify_one();
+}
+
+bool Unpacking::has_thread() {
+  if (thread_.joinable()) return true;
+  try {
+    thread_ = start_thread_("corps unpack", [this] { run(); });
+    start_failed_ = false;
+    return true;
+  } catch (std::system_error const& error) {
+    if (!std::exchange(start_failed_, true))
+      host::log(host::Level::error,
+                fmt::format("the thread that unpacks large messages cannot be started, and until it can be, they hold up small "
+                            "ones; give the process more threads: {}",
+                            error.what()));
+    return false;
+  }
 }
 
 void Unpacking::run() {

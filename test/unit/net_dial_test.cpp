@@ -8,6 +8,8 @@
 #include "corps/error.hpp"
 #include "env/net/internal/dialer.hpp"
 #include "env/net/internal/own_addresses.hpp"
+#include "env/net/internal/resolver.hpp"
+#include "env/net/internal/unpacking.hpp"
 #include "test/unit/net_test_kit.hpp"
 
 namespace corps::net {
@@ -213,4 +215,39 @@ TEST_CASE("dial: a wildcard is both families, and is told as the addresses of th
 }
 
 }  // namespace
+std::thread no_thread(std::string, std::function<void()>) {
+  throw std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again)};
+}
+
+TEST_CASE("where no thread can be started, a name is not looked up, and its dial fails") {
+  corps::net::Reactor reactor;
+  Resolver resolver(
+      reactor,
+      [](std::string const&) -> Resolver::Answer {
+        return {{"127.0.0.1"}, {}};
+      },
+      &no_thread);
+  std::string error;
+  auto const ticket = resolver.look_up("host2.example", [&](Resolver::Answer const& answer) {
+    error = answer.error;
+    reactor.stop();
+  });
+  {
+    auto const unwanted = resolver.look_up("host3.example", [](Resolver::Answer const&) { FAIL("nobody wants it"); });
+  }
+  reactor.run();
+  CHECK(error.starts_with("no thread can be started to look it up: "));
+}
+
+TEST_CASE("where no thread can be started, large messages are unpacked where they come") {
+  std::vector<corps::net::FrameKind> unpacked;
+  corps::net::Unpacking unpacking(
+      1000, [&](corps::net::Unpacking::Job& job) { unpacked.push_back(job.kind); }, &no_thread);
+  for (auto const kind : {corps::net::FrameKind::request, corps::net::FrameKind::answer}) {
+    unpacking.add({nullptr, {1, 2}, kind, {}});
+    CHECK(unpacking.idle());
+  }
+  CHECK(unpacked == std::vector{corps::net::FrameKind::request, corps::net::FrameKind::answer});
+}
+
 }  // namespace corps::net

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "env/host/internal/thread.hpp"
 #include "env/net/internal/reactor.hpp"
 
 namespace corps::net {
@@ -28,16 +29,17 @@ class Resolver {
   static constexpr std::size_t threads_max = 4;  // further names wait for one of them
 
   /// No `lookup`: as the system says (getaddrinfo).
-  explicit Resolver(Reactor& reactor, Lookup lookup = {});
+  explicit Resolver(Reactor& reactor, Lookup lookup = {}, host::StartThread start_thread = host::start_thread);
   ~Resolver();
   Resolver(Resolver const&) = delete;
   Resolver& operator=(Resolver const&) = delete;
 
-  /// Calls `done` once on the reactor's thread, as long as the ticket is held.
+  /// Calls `done` once on the reactor's thread, as long as the ticket is held. Where no thread can be started, with an error.
   [[nodiscard]] Ticket look_up(std::string host, Done done);
 
  private:
   struct State;
+  void add_worker();
   std::shared_ptr<State> state_;  // shared with the thread
 };
 

@@ -9,6 +9,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "env/host/internal/thread.hpp"
 #include "env/net/internal/fragments.hpp"
 #include "env/net/internal/received.hpp"
 
@@ -17,7 +18,8 @@ namespace corps::net {
 class Link;
 
 /// Large messages that are unpacked by a thread of their own ("corps unpack"), so that they hold up no small ones on the I/O
-/// thread, and what came after them between the same two Workers. The thread begins with the first of them.
+/// thread, and what came after them between the same two Workers. The thread begins with the first of them. While it cannot be
+/// started, they are unpacked where they come.
 /// Limits: `bytes_max` wait, or one message that is larger.
 class Unpacking {
  public:
@@ -29,7 +31,8 @@ class Unpacking {
   };
   using Work = std::function<void(Job& job)>;
 
-  Unpacking(std::size_t bytes_max, Work work) : bytes_max_(bytes_max), work_(std::move(work)) {}
+  Unpacking(std::size_t bytes_max, Work work, host::StartThread start_thread = host::start_thread)
+      : bytes_max_(bytes_max), work_(std::move(work)), start_thread_(start_thread) {}
   ~Unpacking() { stop(); }
   Unpacking(Unpacking const&) = delete;
   Unpacking& operator=(Unpacking const&) = delete;
@@ -49,10 +52,12 @@ class Unpacking {
  private:
   using Pairs = std::unordered_map<WorkerPair, std::size_t, HashWorkerPair>;
 
+  bool has_thread();
   void run();
 
   std::size_t const bytes_max_;
   Work const work_;
+  host::StartThread const start_thread_;
   std::atomic<std::size_t> jobs_{0};
 
   std::mutex mutex_;
@@ -61,6 +66,7 @@ class Unpacking {
   std::unordered_map<Link const*, Pairs> pairs_;
   std::size_t bytes_ = 0;
   bool stopping_ = false;
+  bool start_failed_ = false;  // when it was tried last
   std::thread thread_;
 };
 
