@@ -325,7 +325,7 @@ class Source final : public detail::FarProducer, private detail::Listener {
     auto& ask = *std::exchange(asked_, nullptr);
     try {
       if (auto const* const error = ask.failure(); error != nullptr)
-        end(std::make_unique<ErrorInfo>(*error));
+        end(with_items_before(*error));
       else
         take(*ask.result);
     } catch (...) {
@@ -335,6 +335,11 @@ class Source final : public detail::FarProducer, private detail::Listener {
     }
     ask.drop();
     if (!ended_) ask_again();
+  }
+  /// That this request for items was not sent says nothing of the producer, once it has sent some.
+  std::unique_ptr<ErrorInfo> with_items_before(ErrorInfo error) const {
+    if (error.ran == Ran::no && channel_.written_count() != 0) error.ran = Ran::maybe;
+    return std::make_unique<ErrorInfo>(std::move(error));
   }
   void ask_again() noexcept {
     try {

@@ -28,6 +28,16 @@ class CutLinksTest(corps_kit.CorpsCase):
         for carrier in ("unix", "tcp", "tls"):
             self.run_with_cuts(4, 500, 60, carrier)
 
+    def test_streams(self):
+        for carrier in ("auto", "tcp"):
+            running = self.boot("cut_links", "streams", envs=3, settings=self.carrier_settings(carrier))
+            self.assertEqual(running.wait(30), 0, running.report())
+            lines = [line.text for line in running.lines()]
+            self.assertEqual(lines[:2], ["result: 20000 items in order | ", "argument: 20000 items in order | "], running.report())
+            self.assertGreater(int(lines[-1].split()[0]), 0, "connections were cut")
+            self.assertRegex(lines[2], "^consumer killed: Cancelled ", running.report())
+            self.assertRegex(lines[3], r"^producer killed: in order \| WorkerLost maybe: env 1 is lost: its process \d+ was killed by signal 9", running.report())
+
     def test_a_silent_env_is_noticed_and_comes_back(self):
         settings = ["net.carrier=tcp", "net.heartbeat_to=all", "net.heartbeat=100ms", "limits.link_silence=600ms", "limits.link_resume=1min", "log.level=debug"]
         running, pids = self.boot_ready("serve", envs=2, settings=settings)
