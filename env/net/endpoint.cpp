@@ -27,6 +27,10 @@ constexpr std::string_view tcp_prefix = "tcp:";
 constexpr std::string_view tls_prefix = "tls:";
 static_assert(tcp_prefix.size() == tls_prefix.size());
 constexpr int backlog = 4096;  // Envs of one boot dial at the same moment
+// What the system keeps for a socket is before any frame that is sent later. It has no need of more than this: of what cannot
+// leave yet, and of what has come within this host, where no bytes are on their way.
+constexpr int unsent_bytes_max = 128 << 10;
+constexpr int unread_bytes_max = 128 << 10;
 
 struct Address {
   union {
@@ -278,8 +282,11 @@ std::string stranger(int fd) {
 }
 
 void tune(int fd) {
+  if (is_unix(fd)) return;
   int const yes = 1;
-  if (!is_unix(fd)) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes_max, sizeof(unsent_bytes_max));
+  if (within_host(fd)) ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &unread_bytes_max, sizeof(unread_bytes_max));
 }
 
 bool is_unix(int fd) { return family(fd) == AF_UNIX; }

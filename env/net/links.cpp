@@ -22,7 +22,7 @@ constexpr auto acknowledge_within = std::chrono::milliseconds{20};
 constexpr int dials_at_once_max = 8;
 
 /// Of a message that came in fragments: larger ones do not hold up the I/O thread.
-constexpr std::size_t unpacked_at_once_bytes_max = std::size_t{1} << 20;
+constexpr std::size_t unpacked_at_once_bytes_max = std::size_t{2} << 20;
 
 constexpr char const* stopping = "this Env is stopping";
 

@@ -214,6 +214,23 @@ TEST_CASE("dial: a wildcard is both families, and is told as the addresses of th
   CHECK_THROWS_AS(node.network.listen({Endpoint{"tcp:[::]:0"}}), ConfigError);
 }
 
+TEST_CASE("dial: the system keeps little of what is sent and not read, in front of what is sent later") {
+  auto const listener = listen_on({"tcp:127.0.0.1:0"});
+  auto const sender = std::move(std::get<Connecting>(connect_to(endpoint_of(listener.get()))).fd);
+  host::UniqueFd const receiver(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  REQUIRE(receiver);
+  tune(sender.get());
+  tune(receiver.get());
+  std::vector<char> const bytes(std::size_t{64} << 10);
+  std::size_t kept = 0;
+  ssize_t sent = 0;
+  while ((sent = ::send(sender.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
+    kept += static_cast<std::size_t>(sent);
+  CHECK(errno == EAGAIN);
+  CHECK(kept >= bytes.size());
+  CHECK(kept <= std::size_t{768} << 10);
+}
+
 }  // namespace
 std::thread no_thread(std::string, std::function<void()>) {
   throw std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again)};

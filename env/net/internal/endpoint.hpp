@@ -61,7 +61,7 @@ std::variant<Connecting, ConnectError> connect_to(Endpoint const& endpoint);
 
 /// Empty if the peer of a connected socket may be spoken to: over Unix sockets it must have our user id.
 std::string stranger(int fd);
-/// Sets what a connected socket should have (TCP_NODELAY).
+/// Sets what a connected socket should have: frames leave at once, and the system keeps little in front of them.
 void tune(int fd);
 bool is_unix(int fd);
 /// Whether the other end of a connected socket is on this host: a Unix socket, the loopback, or the same address at both ends.
