@@ -49,9 +49,11 @@ Outcome read(Phase phase, std::span<std::byte const> stream, std::span<std::byte
       } else if (frame->kind != FrameKind::fragment) {
         static_cast<void>(reassembly.pass(frame->payload.size()));
       } else if (auto const whole = reassembly.take(frame->payload)) {
-        require(whole->payload.size() <= limits.message_bytes_max);
+        require(whole->message.size() <= limits.message_bytes_max);
         require(whole->kind >= FrameKind::request && whole->kind <= FrameKind::control);
-        outcome.whole.emplace_back(reinterpret_cast<char const*>(whole->payload.data()), whole->payload.size());
+        corps::detail::ByteBuffer memory;
+        auto const message = in_one_piece(whole->message.payload(), memory);
+        outcome.whole.emplace_back(reinterpret_cast<char const*>(message.data()), message.size());
       }
       require(reassembly.held_bytes() <= received);
       require(reassembly.held_bytes() <= limits.begun_bytes_max);
