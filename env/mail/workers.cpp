@@ -15,6 +15,7 @@
 #include "env/mail/internal/dead_letters.hpp"
 #include "env/mail/internal/deadline_clock.hpp"
 #include "env/mail/internal/errors.hpp"
+#include "env/mail/internal/headcount.hpp"
 #include "env/mail/internal/lobby.hpp"
 #include "env/mail/internal/slab.hpp"
 #include "env/mail/internal/watchers.hpp"
@@ -31,7 +32,7 @@ using detail::EnvelopeKind;
 using detail::Request;
 
 std::atomic<bool> gate_open{true};
-std::atomic<std::size_t> alive{0};
+constinit Headcount alive;
 std::mutex all_ended_mutex;
 std::condition_variable all_ended;
 
@@ -118,7 +119,8 @@ void end_worker(Cell& cell) noexcept {
   tell_watchers(cell);
   cell.reset();
   slab().release(cell);
-  if (alive.fetch_sub(1, std::memory_order_seq_cst) != 1 || gate_open.load(std::memory_order_seq_cst)) return;
+  alive.one_ended();
+  if (gate_open.load(std::memory_order_seq_cst) || !alive.none()) return;
   std::lock_guard const lock{all_ended_mutex};
   all_ended.notify_all();
 }
@@ -139,7 +141,7 @@ void exit_worker(ConcId id, ConcAddr by) {
 }
 
 bool wait_until_all_ended(std::chrono::nanoseconds limit) {
-  constexpr auto have_ended = [] { return alive.load(std::memory_order_seq_cst) == 0; };
+  constexpr auto have_ended = [] { return alive.none(); };
   if (sched::simulation != nullptr) return sched::simulation->wait(have_ended, limit.count());
   std::unique_lock lock{all_ended_mutex};
   return all_ended.wait_for(lock, limit, have_ended);
@@ -196,7 +198,7 @@ void open_cell(Request& construct, ConcId fixed) {
   cell.mailbox_max.store(cls.mailbox != 0 ? cls.mailbox : env_facts.mailbox_max, std::memory_order_relaxed);
   cell.overflow.store(cls.overflow, std::memory_order_relaxed);
   if (info.own_thread) give_own_thread(cell);
-  mail::alive.fetch_add(1, std::memory_order_relaxed);
+  mail::alive.one_began();
   construct.target = id;
   construct.sent_to = {env_facts.env, id};
   construct.next = nullptr;

@@ -406,8 +406,9 @@ TEST_CASE("a call that has come too late is a dead letter") {
   CHECK(dead(DeadLetter::too_old) == old + 1);
 }
 
+/// On a thread of its own, which keeps the place for nobody.
 corps::Name<Box> ended_box() {
-  auto box = corps::create<Box>(corps::here()).get();
+  auto box = corps::create<Box>(corps::detached).get();
   corps::exit(box).get();
   return box;
 }

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "env/mail/internal/headcount.hpp"
 #include "env/mail/internal/park.hpp"
 #include "env/mail/internal/slab.hpp"
 #include "env/sched/internal/lanes.hpp"
@@ -332,6 +333,40 @@ TEST_CASE("a place in the slab never gives the same id twice, and an id leads to
   CHECK(again.id.load() != id);
   slab.release(again);
   CHECK(slab.place_of(corps::ConcId{0x00ff'ffff}) == nullptr);
+}
+
+TEST_CASE("the places that a thread kept are for others when it has ended") {
+  auto& slab = corps::mail::slab();
+  std::uint32_t place = 0;
+  std::thread{[&] {
+    auto& cell = slab.allocate(corps::ConcId::none);
+    place = corps::detail::split(cell.id.load()).slot;
+    slab.release(cell);
+  }}.join();
+  std::vector<corps::detail::Cell*> cells;
+  auto const found = [&] { return !cells.empty() && cells.back() == slab.place_of(corps::detail::join({0, 0, place})); };
+  while (!found() && cells.size() < 1'000) cells.push_back(&slab.allocate(corps::ConcId::none));
+  CHECK(found());
+  for (auto* cell : cells) slab.release(*cell);  // more than this thread keeps
+}
+
+TEST_CASE("who ends last sees that nobody is there, and no one else") {
+  corps::mail::Headcount count;
+  constexpr int each = 1'000;
+  std::atomic<int> last{0};
+  for (int i = 0; i < 2 * each; ++i) count.one_began();
+  auto const end = [&] {
+    for (int i = 0; i < each; ++i) {
+      count.one_ended();
+      if (count.none()) ++last;
+    }
+  };
+  std::thread other{end};
+  end();
+  other.join();
+  CHECK(count.none());
+  CHECK(last >= 1);
+  CHECK(last <= 2);  // both, if they end at once
 }
 
 struct Letter final : corps::detail::Envelope {
