@@ -87,7 +87,7 @@ class Lanes {
   static constexpr unsigned streak_max = 64;
   static constexpr unsigned turns_between_steals = 64;
   /// Between two waits outside. A thread that has more to do leaves that to another.
-  static constexpr unsigned visit_turns_max = 8;
+  static constexpr unsigned visit_turns_max = 64;
   static constexpr std::size_t stolen_max = 64;                      // at once
   static constexpr auto slot_look = std::chrono::microseconds{250};  // longer than a turn whose requests are short
 
