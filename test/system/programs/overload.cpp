@@ -160,6 +160,7 @@ class Caller : public corps::Conc {
         if (times[probes_in_a_row / 2] <= limit_us) co_return probe::ms(begin_ns, probe::now_ns());
       } catch (corps::Overloaded const&) {
       }
+      co_await corps::sleep_for(std::chrono::milliseconds{1});  // what it has open ends in its own turns
     }
   }
 
