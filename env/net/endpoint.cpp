@@ -28,7 +28,7 @@ constexpr std::string_view tls_prefix = "tls:";
 static_assert(tcp_prefix.size() == tls_prefix.size());
 constexpr int backlog = 4096;  // Envs of one boot dial at the same moment
 // What the system keeps for a socket is before any frame that is sent later. It has no need of more than this: of what cannot
-// leave yet, and of what has come within this host, where no bytes are on their way.
+// leave yet, and of what has come within this host, where no bytes are on their way. The system takes both as hints.
 constexpr int unsent_bytes_max = 128 << 10;
 constexpr int unread_bytes_max = 256 << 10;
 

@@ -131,7 +131,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     }
     std::unique_lock session_lock{session_mutex_};
     auto const kept = session_.kept_bytes_for(frame.bytes().size());
-    bool const is_bounded = request->method->env_serves != nullptr;  // by what it is about: one of each at a time
+    bool const is_bounded = request->method->env_serves != nullptr;  // by the open calls of who makes them
     if (kept > std::min(limits_.in_flight_bytes_max, session_.peer_credit_bytes()) && !is_bounded) {
       session_lock.unlock();
       lock.unlock();
