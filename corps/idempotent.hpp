@@ -12,8 +12,8 @@
 /// A call to another Env that is lost with its session, and may have run, is then sent again in the next session, up to
 /// `limits.repeats` times and until its deadline, in place of ending with WorkerLost. A first run that still goes on is not
 /// repeated: it answers. Never repeated is a call that was cancelled, one to an Env or a Worker that has ended, and one after
-/// which its caller sent the same Worker another call that cannot be repeated, for it may have run: what one Worker sends to
-/// another stays in order. A `tell` is not repeated, and not waited for either: a repeated call comes after it.
+/// which its caller sent the same Worker another call that was answered, or cannot be repeated and may have run: what one Worker
+/// sends to another stays in order. A `tell` is not repeated, and not waited for either: a repeated call comes after it.
 ///
 /// An error after a repeat may_have_run, whatever it is. A method that takes a Stream cannot be declared. Reading a data member
 /// (`name.get`) is idempotent, writing one is not. The class that declares the method says so, be it a base or an interface.

@@ -143,6 +143,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     bool const leaves = session_.is_open();
     session_lock.unlock();
     if (number != no_answer_wanted) {
+      if (may_repeat(*request)) repeatable_.add(pair);
       was_cancelled = request->origin != nullptr && !request->origin->going_away(*request, number);
       open_.add(number, {std::move(request), frame_number, 0});
     } else if (!leaves) {
@@ -204,16 +205,18 @@ bool Link::send_probe(std::uint64_t number, std::span<std::byte const> body) noe
   return true;
 }
 
-OpenCall Link::take_open(std::uint64_t number) {
+OpenCall Link::take_open(std::uint64_t number, bool ran) {
   std::lock_guard const lock{mutex_};
-  return open_.take(number);
+  auto call = open_.take(number);
+  if (call.request != nullptr) call_ended(number, *call.request, ran);
+  return call;
 }
 
 void Link::on_answer(Payload const& payload) {
   Unpacker in{payload.pieces()};
   std::uint64_t number = 0;
   in(number);
-  auto request = std::move(take_open(number).request);
+  auto request = std::move(take_open(number, true).request);
   if (request != nullptr) end_call(in, std::move(request));  // else nobody waits for it any more
 }
 
@@ -222,8 +225,11 @@ void Link::on_answers(std::span<Frame const> frames) {
   std::size_t count = 0;
   {
     std::lock_guard const lock{mutex_};
-    for (; count < frames.size() && frames[count].payload.size() >= sizeof(std::uint64_t); ++count)
-      requests[count] = open_.take(get_number<std::uint64_t>(frames[count].payload.data())).request;
+    for (; count < frames.size() && frames[count].payload.size() >= sizeof(std::uint64_t); ++count) {
+      auto const number = get_number<std::uint64_t>(frames[count].payload.data());
+      requests[count] = open_.take(number).request;
+      if (requests[count] != nullptr) call_ended(number, *requests[count], true);
+    }
   }
   for (std::size_t i = 0; i < count; ++i) {
     if (requests[i] == nullptr) continue;
@@ -251,7 +257,7 @@ void Link::on_error(Payload const& payload) {
   ErrorInfo info;
   in(number, info);
   in.finish();
-  auto [request, frame, repeats] = take_open(number);
+  auto [request, frame, repeats] = take_open(number, info.ran != Ran::no);
   if (request == nullptr) return;
   if (repeats != 0 && info.ran == Ran::no) info.ran = Ran::maybe;  // an earlier run may have been one
   if (info.code == Errc::attribute)

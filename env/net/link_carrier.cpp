@@ -307,7 +307,7 @@ std::vector<Link::Ended> Link::end_session(bool repeats) {
   since_ns_ = detail::now_ns();
   resuming_ = false;
   failed_dials_ = 0;
-  if (repeats) repeat(ended);
+  repeat(ended, repeats);
   if (open_.empty())
     back_off_.reset();
   else

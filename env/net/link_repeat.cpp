@@ -34,11 +34,26 @@ detail::ByteBuffer packed(Request const& request, std::uint64_t number, std::siz
 
 }  // namespace
 
+bool Link::may_repeat(Request const& request) const noexcept { return request.method->idempotent && limits_.repeats_max != 0; }
+
+// With mutex_ held: it is away no more. `ran`: it may have run.
+void Link::call_ended(std::uint64_t number, Request const& request, bool ran) noexcept {
+  if (repeatable_.empty()) return;
+  auto const pair = pair_of_call(request);
+  if (ran) repeatable_.answered(pair, number);
+  if (may_repeat(request)) repeatable_.remove(pair);
+}
+
 // With both locks held, when the old session has ended and before anybody sends in the new one. Between two Workers, what is sent
-// again is the last of what may have run: from the youngest on, all up to the first that cannot be. The bytes are bounded as
-// those of requests that are let in.
-void Link::repeat(std::vector<Ended>& ended) {
-  if (limits_.repeats_max == 0 || !gone_.empty()) return;
+// again is the last of what may have run: from the youngest on, all up to the first that cannot be, or that a later one was
+// answered before. The bytes are bounded as those of requests that are let in.
+void Link::repeat(std::vector<Ended>& ended, bool in_next_session) {
+  if (in_next_session && limits_.repeats_max != 0 && gone_.empty()) put_again(ended);
+  for (auto const& each : ended)
+    if (each.number != 0) call_ended(each.number, *each.call.request, false);
+}
+
+void Link::put_again(std::vector<Ended>& ended) {
   std::unordered_set<WorkerPair, HashWorkerPair> closed;
   open_.for_each([&](OpenCall const& call) { closed.insert(pair_of_call(*call.request)); });  // not sent before, and sent now
   for (auto const& tell : tells_)
@@ -56,7 +71,8 @@ void Link::repeat(std::vector<Ended>& ended) {
     auto const pair = pair_of_call(request);
     if (closed.contains(pair)) continue;
     detail::ByteBuffer frame;
-    if (each.call.repeats < limits_.repeats_max && bytes < limits_.in_flight_bytes_max && is_wanted(request))
+    if (each.call.repeats < limits_.repeats_max && !repeatable_.is_overtaken(pair, each.number) &&
+        bytes < limits_.in_flight_bytes_max && is_wanted(request))
       frame = packed(request, each.number, limits_.message_bytes_max);
     if (frame.size() == 0) {
       if (each.ran != Ran::no) closed.insert(pair);

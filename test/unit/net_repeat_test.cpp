@@ -44,6 +44,13 @@ class Store : public corps::Conc {
 struct Caller : corps::net::test::CallingLink {
   explicit Caller(LinkLimits limits = {}) : CallingLink(here, elsewhere, limits) {}
 
+  /// The peer answers the call that was made last with an error.
+  void fail_last(Ran ran) {
+    corps::detail::ByteBuffer error;
+    corps::Packer out{error};
+    out(last->origin_call, ErrorInfo{Errc::overloaded, ran, "no room", {}, {}});
+    link.on_error(error.view());
+  }
   /// "put 2, find 3 again": the requests on the way, by methods and arguments.
   std::string sent() {
     std::string text;
@@ -206,6 +213,54 @@ TEST_CASE("what one Worker calls at another stays in order") {
   }
 }
 
+TEST_CASE("a call is not repeated behind a later one that was answered, though its own answer is lost") {
+  Caller caller;
+  caller.connect();
+  auto first = caller.call<&Store::put>(1);
+  auto other = caller.call_at<&Store::put>(ConcId{32}, 2);
+  auto second = caller.call<&Store::append>(3);
+  SUBCASE("by a value") {
+    caller.answer_last(3);
+    CHECK(second.get() == 3);
+    auto third = caller.call<&Store::put>(4);
+    caller.lose_session();
+    CHECK(lost(std::move(first)).ran == Ran::maybe);
+    caller.connect(0, 201);
+    CHECK(caller.sent() == "put 2 again, put 4 again");
+    caller.answer_last(4);
+    CHECK(third.get() == 4);
+  }
+  SUBCASE("by a value of a method that may be repeated itself") {
+    auto third = caller.call<&Store::put>(4);
+    caller.answer_last(4);
+    CHECK(third.get() == 4);
+    caller.lose_session();
+    CHECK(lost(std::move(first)).ran == Ran::maybe);
+    caller.connect(0, 201);
+    CHECK(caller.sent() == "put 2 again");
+    lost(std::move(second));
+  }
+  SUBCASE("by an error of one that may have run") {
+    caller.fail_last(Ran::maybe);
+    CHECK(error_of(std::move(second)).code == Errc::overloaded);
+    caller.lose_session();
+    CHECK(lost(std::move(first)).ran == Ran::maybe);
+    caller.connect(0, 201);
+    CHECK(caller.sent() == "put 2 again");
+  }
+  SUBCASE("but behind one that did not run") {
+    caller.fail_last(Ran::no);
+    CHECK(error_of(std::move(second)).code == Errc::overloaded);
+    caller.lose_session();
+    caller.connect(0, 201);
+    CHECK(caller.sent() == "put 1 again, put 2 again");
+    caller.lose_env();
+    lost(std::move(first));
+  }
+  caller.lose_env();
+  lost(std::move(other));
+}
+
 TEST_CASE("where the peer has begun anew, what was not sent yet goes first, and nothing is repeated behind it") {
   Caller caller;
   caller.connect();
@@ -248,10 +303,7 @@ TEST_CASE("after a repeat, an error may have run whatever it says") {
   auto future = caller.call<&Store::put>(1);
   caller.lose_session();
   caller.connect(0, 201);
-  corps::detail::ByteBuffer error;
-  corps::Packer out{error};
-  out(caller.last->origin_call, ErrorInfo{Errc::overloaded, Ran::no, "no room", {}, {}});
-  caller.link.on_error(error.view());
+  caller.fail_last(Ran::no);
   auto const info = error_of(std::move(future));
   CHECK(info.code == Errc::overloaded);
   CHECK(info.ran == Ran::maybe);

@@ -19,6 +19,7 @@
 #include "env/net/internal/link_seen.hpp"
 #include "env/net/internal/open_calls.hpp"
 #include "env/net/internal/received.hpp"
+#include "env/net/internal/repeatable.hpp"
 #include "env/net/internal/served_calls.hpp"
 #include "env/net/internal/session.hpp"
 
@@ -158,14 +159,17 @@ class Link final : public detail::Origin, private Outbox {
     Ran ran;
   };
 
-  OpenCall take_open(std::uint64_t number);
+  OpenCall take_open(std::uint64_t number, bool ran);
+  bool may_repeat(detail::Request const& request) const noexcept;
+  void call_ended(std::uint64_t number, detail::Request const& request, bool ran) noexcept;
   std::unique_ptr<detail::Request> make_request(Payload const& payload);
   void begin_request(std::unique_ptr<detail::Request> request) noexcept;
   void end_call(Unpacker& in, std::unique_ptr<detail::Request> request) noexcept;
   void want();
   std::vector<Ended> end_session(bool repeats = true);
   void lose_offered(std::vector<Ended>& ended);
-  void repeat(std::vector<Ended>& ended);
+  void repeat(std::vector<Ended>& ended, bool in_next_session = true);
+  void put_again(std::vector<Ended>& ended);
   void resume_repeated(bool dialing);
   void end(std::vector<Ended> requests, std::string const& why) noexcept;
   void drop_lost_streams() noexcept;
@@ -197,6 +201,7 @@ class Link final : public detail::Origin, private Outbox {
   std::string gone_;            // how the Env ended
   std::shared_ptr<Carrier> carrier_;
   OpenCalls open_;
+  Repeatable repeatable_;
   std::size_t repeated_ = 0;     // since take_repeated()
   std::vector<OpenCall> tells_;  // that no carrier was there to take
   mail::Channels lost_streams_;  // that went out in a session that has ended
