@@ -30,13 +30,28 @@ constexpr bool takes_stream() {
   return has_stream(CodeText<&write_argument_codes<typename MethodTraits<M>::ArgCodes>>::view);
 }
 
+/// Whether C has its list of idempotent methods from this base, which may have it from another one.
+template <class C, class Base>
+constexpr bool inherits_list() {
+  if constexpr (!std::is_same_v<Base, C> && std::is_base_of_v<Base, C> && requires { Base::corps_idempotent_methods; }) {
+    using List = decltype(C::corps_idempotent_methods);
+    if constexpr (std::is_same_v<decltype(Base::corps_idempotent_methods), List>)
+      return &Base::corps_idempotent_methods == &C::corps_idempotent_methods;
+  }
+  return false;
+}
+
 template <class C, auto M, auto... N>
 constexpr bool declared_idempotent(Methods<N...>) {
-  static_assert((std::is_same_v<typename MethodTraits<N>::Class, C> && ...),
-                "corps: corps_idempotent_methods names a method of another class: the class that declares a method says so");
-  static_assert(!(takes_stream<N>() || ...),
-                "corps: corps_idempotent_methods names a method that takes a Stream, which can be sent only once");
-  return ((method_id<M>() == method_id<N>()) || ...);
+  if constexpr ((inherits_list<C, typename MethodTraits<N>::Class>() || ...)) {
+    return false;  // it declares none itself
+  } else {
+    static_assert((std::is_same_v<typename MethodTraits<N>::Class, C> && ...),
+                  "corps: corps_idempotent_methods names a method of another class: the class that declares a method says so");
+    static_assert(!(takes_stream<N>() || ...),
+                  "corps: corps_idempotent_methods names a method that takes a Stream, which can be sent only once");
+    return ((method_id<M>() == method_id<N>()) || ...);
+  }
 }
 
 /// Whether a method, or a function, may be run twice without harm.

@@ -100,6 +100,48 @@ TEST_CASE("reading a data member is repeated, writing one is not") {
   CHECK_FALSE(Set::record.idempotent);
 }
 
+struct Shelf {
+  virtual ~Shelf() = default;
+  virtual int look(int key) = 0;
+  static constexpr auto corps_idempotent_methods = corps::methods<&Shelf::look>;
+};
+class BigStore : public Store {
+ public:
+  int stats() { return puts; }
+};
+class BiggerStore : public BigStore {
+ public:
+  int stats_again() { return puts; }
+  int find(int key) { return key; }
+  static constexpr auto corps_idempotent_methods = corps::methods<&BiggerStore::stats_again>;
+};
+class ShelfStore : public corps::Conc, public Shelf {
+ public:
+  int look(int key) override { return key; }
+};
+class ShelvedStore : public Store, public Shelf {
+ public:
+  int look(int key) override { return key; }
+};
+
+TEST_CASE("what a base or an interface declares holds for its methods, and for no others") {
+  using corps::detail::may_be_repeated;
+  CHECK(may_be_repeated<&BigStore::find>());  // it is Store's
+  CHECK_FALSE(may_be_repeated<&BigStore::append>());
+  CHECK_FALSE(may_be_repeated<&BigStore::stats>());
+  CHECK(may_be_repeated<&BiggerStore::stats_again>());
+  CHECK_FALSE(may_be_repeated<&BiggerStore::find>());
+  CHECK_FALSE(may_be_repeated<&BiggerStore::stats>());
+  CHECK(may_be_repeated<&Shelf::look>());
+  CHECK_FALSE(may_be_repeated<&ShelfStore::look>());
+  CHECK_FALSE(may_be_repeated<&ShelvedStore::look>());
+  Caller caller;
+  caller.connect();
+  auto stats = caller.call<&BigStore::stats>();
+  caller.lose_session();
+  lost(std::move(stats));
+}
+
 TEST_CASE("what was not declared, was cancelled or is too late is not repeated, and nothing goes to an Env that has ended") {
   SUBCASE("not declared") {
     Caller caller;
