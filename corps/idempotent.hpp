@@ -10,7 +10,8 @@
 ///   };
 ///
 /// A call to another Env that is lost with its session, and may have run, is then sent again in the next session, up to
-/// `limits.repeats` times and until its deadline, in place of ending with WorkerLost. A first run that still goes on is not
+/// `limits.repeats` times and until its deadline, in place of ending with WorkerLost. Its arguments are packed once: the link keeps
+/// the bytes until the call ends, `limits.in_flight_per_link` of them at most, and does not repeat what is beyond that. A first run that still goes on is not
 /// repeated: it answers. Never repeated is a call that was cancelled, one to an Env or a Worker that has ended, and one after
 /// which its caller sent the same Worker another call that was answered, or cannot be repeated and may have run: what one Worker
 /// sends to another stays in order. A `tell` is not repeated, and not waited for either: a repeated call comes after it.

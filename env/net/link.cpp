@@ -31,7 +31,7 @@ constexpr std::uint64_t again = std::uint64_t{1} << 63;
 /// Of each text of an error: so that an error is no way around limits.message.
 constexpr std::size_t error_text_bytes_max = std::size_t{64} << 10;
 
-/// What stands before the arguments of a request.
+/// What stands before the arguments of a request; remaining_ns comes after `remaining_at` bytes.
 struct RequestHead {
   std::uint64_t number = no_answer_wanted;
   std::uint64_t method = 0;
@@ -40,6 +40,8 @@ struct RequestHead {
   std::uint64_t caller = 0;
   bool is_repeated = false;
 };
+
+constexpr std::size_t remaining_at = 24;
 
 RequestHead take_head(Unpacker& in) {
   RequestHead head;
@@ -59,11 +61,13 @@ ErrorInfo link_full(EnvId env, std::size_t bytes) {
           {}};
 }
 
+std::int64_t remaining_ns(Request const& request) noexcept {
+  if (request.deadline_ns == detail::never_ns) return no_deadline_on_wire;
+  return std::max<std::int64_t>(0, request.deadline_ns - detail::recent_now_ns());
+}
+
 void pack_request(Packer& out, Request const& request, std::uint64_t number) {
-  auto const remaining = request.deadline_ns == detail::never_ns
-                             ? no_deadline_on_wire
-                             : std::max<std::int64_t>(0, request.deadline_ns - detail::recent_now_ns());
-  out(number, request.method->id.hash, static_cast<std::uint64_t>(request.target), remaining,
+  out(number, request.method->id.hash, static_cast<std::uint64_t>(request.target), remaining_ns(request),
       static_cast<std::uint64_t>(request.caller_id));
   detail::pack_context(out, request.shared);
   request.pack_arguments(out);
@@ -98,8 +102,10 @@ ErrorInfo packing_failed(std::string_view what) noexcept {
 
 }  // namespace
 
-void pack_repeated_request(Packer& out, Request const& request, std::uint64_t number) {
-  pack_request(out, request, number | again);
+void mark_repeated(ByteBuffer& frame, Request const& request) noexcept {
+  auto* const head = frame.data() + header_bytes;
+  put_number(head, get_number<std::uint64_t>(head) | again);
+  put_number(head + remaining_at, remaining_ns(request));
 }
 
 // --- calls to the other Env --------------------------------------------------------------------------------------
@@ -110,9 +116,12 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
   if (request->origin == nullptr) request->origin_call = number;
   mail::StreamsSent streams{env_};
   FrameDraft frame;
+  ByteBuffer copy;
   try {
     Packer out{frame.bytes(), limits_.message_bytes_max};
     pack_request(out, *request, number);
+    if (!one_way && may_repeat(*request) && repeatable_.has_room(frame.bytes().size()))
+      copy.append(frame.bytes().data(), frame.bytes().size());
   } catch (...) {
     request.release()->bounce(packing_failed("the arguments cannot be packed"));
     return false;
@@ -143,7 +152,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     bool const leaves = session_.is_open();
     session_lock.unlock();
     if (number != no_answer_wanted) {
-      if (may_repeat(*request)) repeatable_.add(pair);
+      if (may_repeat(*request)) repeatable_.add(pair, number, std::move(copy));
       was_cancelled = request->origin != nullptr && !request->origin->going_away(*request, number);
       open_.add(number, {std::move(request), frame_number, 0});
     } else if (!leaves) {

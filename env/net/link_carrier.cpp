@@ -35,6 +35,7 @@ Link::Link(EnvId self, EnvId env, LinkLimits limits, host::Random& random)
       limits_(limits),
       random_(random),
       since_ns_(detail::now_ns()),
+      repeatable_(limits.in_flight_bytes_max),
       session_(fresh_id(), SessionSettings{.credit_bytes = limits.in_flight_bytes_max, .fragments = fragment_limits(limits)}),
       reassembly_(fragment_limits(limits)) {}
 

@@ -7,7 +7,6 @@
 
 #include "corps/detail/registry.hpp"
 #include "corps/detail/runtime.hpp"
-#include "corps/pack.hpp"
 #include "env/net/internal/link.hpp"
 
 namespace corps::net {
@@ -19,19 +18,6 @@ bool is_wanted(Request const& request) {
   return request.method->idempotent && request.deadline_ns > detail::now_ns() && !request.is_cancelled();
 }
 
-/// Packed as its first run was. Empty if there is no room for it, or it cannot be packed.
-detail::ByteBuffer packed(Request const& request, std::uint64_t number, std::size_t bytes_max) noexcept {
-  detail::ByteBuffer frame;
-  try {
-    frame.extend(header_bytes);
-    Packer out{frame, bytes_max};
-    pack_repeated_request(out, request, number);
-  } catch (...) {
-    frame.clear();
-  }
-  return frame;
-}
-
 }  // namespace
 
 bool Link::may_repeat(Request const& request) const noexcept { return request.method->idempotent && limits_.repeats_max != 0; }
@@ -41,7 +27,7 @@ void Link::call_ended(std::uint64_t number, Request const& request, bool ran) no
   if (repeatable_.empty()) return;
   auto const pair = pair_of_call(request);
   if (ran) repeatable_.answered(pair, number);
-  if (may_repeat(request)) repeatable_.remove(pair);
+  if (may_repeat(request)) repeatable_.remove(pair, number);
 }
 
 // With both locks held, when the old session has ended and before anybody sends in the new one. Between two Workers, what is sent
@@ -61,7 +47,7 @@ void Link::put_again(std::vector<Ended>& ended) {
   std::ranges::sort(ended, std::greater{}, &Ended::number);
   struct Repeated {
     Ended* call;
-    detail::ByteBuffer frame;
+    detail::ByteBuffer const* request;
   };
   std::vector<Repeated> repeated;
   auto bytes = session_.kept_bytes();
@@ -70,20 +56,21 @@ void Link::put_again(std::vector<Ended>& ended) {
     auto const& request = *each.call.request;
     auto const pair = pair_of_call(request);
     if (closed.contains(pair)) continue;
-    detail::ByteBuffer frame;
-    if (each.call.repeats < limits_.repeats_max && !repeatable_.is_overtaken(pair, each.number) &&
-        bytes < limits_.in_flight_bytes_max && is_wanted(request))
-      frame = packed(request, each.number, limits_.message_bytes_max);
-    if (frame.size() == 0) {
+    auto const* const request_bytes = repeatable_.request(each.number);
+    if (request_bytes == nullptr || each.call.repeats >= limits_.repeats_max || bytes >= limits_.in_flight_bytes_max ||
+        repeatable_.is_overtaken(pair, each.number) || !is_wanted(request)) {
       if (each.ran != Ran::no) closed.insert(pair);
       continue;
     }
-    bytes += frame.size();
-    repeated.push_back({&each, std::move(frame)});
+    bytes += request_bytes->size();
+    repeated.push_back({&each, request_bytes});
   }
   for (auto each = repeated.rbegin(); each != repeated.rend(); ++each) {
     auto& [number, call, ran] = *each->call;
-    call.frame = session_.push(FrameKind::request, each->frame, pair_of_call(*call.request));
+    detail::ByteBuffer frame;
+    frame.append(each->request->data(), each->request->size());
+    mark_repeated(frame, *call.request);
+    call.frame = session_.push(FrameKind::request, frame, pair_of_call(*call.request));
     ++call.repeats;
     open_.add(number, std::move(call));
   }

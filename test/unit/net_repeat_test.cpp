@@ -51,6 +51,14 @@ struct Caller : corps::net::test::CallingLink {
     out(last->origin_call, ErrorInfo{Errc::overloaded, ran, "no room", {}, {}});
     link.on_error(error.view());
   }
+  /// The peer has received so many frames.
+  void acknowledge(std::uint64_t received) {
+    corps::detail::ByteBuffer acknowledgement;
+    corps::Packer out{acknowledgement};
+    out(received, std::uint64_t{1} << 30);
+    corps::net::Frame const frame{corps::net::FrameKind::acknowledge, 0, acknowledgement.view()};
+    link.take(*carrier, {&frame, 1});
+  }
   /// "put 2, find 3 again": the requests on the way, by methods and arguments.
   std::string sent() {
     std::string text;
@@ -319,24 +327,76 @@ TEST_CASE("where the peer has begun anew, what was not sent yet goes first, and 
   lost(std::move(third));
 }
 
-TEST_CASE("no more bytes are sent again than requests may wait to be sent") {
+/// Code of the user's, which could call, wait or throw.
+struct Counted {
+  template <class Archive>
+  void save(Archive& archive) const {
+    ++saves;
+    archive(value);
+  }
+  template <class Archive>
+  void load(Archive& archive) {
+    archive(value);
+  }
+  int value = 0;
+  static inline int saves = 0;
+};
+class Ledger : public corps::Conc {
+ public:
+  int set(Counted counted) { return counted.value; }
+  static constexpr auto corps_idempotent_methods = corps::methods<&Ledger::set>;
+};
+
+TEST_CASE("arguments are packed once, however often the call is sent") {
+  Caller caller;
+  caller.connect();
+  Counted::saves = 0;
+  auto future = caller.call<&Ledger::set>(Counted{42});
+  CHECK(caller.sent() == "set 42");
+  for (std::uint64_t session = 201; session < 204; ++session) {
+    caller.lose_session();
+    caller.connect(0, session);
+    CHECK(caller.sent() == "set 42 again");
+  }
+  caller.answer_last(42);
+  CHECK(future.get() == 42);
+  CHECK(Counted::saves == 1);
+}
+
+TEST_CASE("what is kept of a call goes with it, and makes room for others") {
+  Caller caller(LinkLimits{.in_flight_bytes_max = 10'000});
+  caller.connect();
+  for (int i = 0; i < 3; ++i) {
+    auto answered = caller.call<&Store::size_of>(std::string(6000, 'x'));
+    caller.acknowledge(static_cast<std::uint64_t>(i + 1));
+    caller.answer_last(std::size_t{6000});
+    CHECK(answered.get() == 6000);
+  }
+  auto future = caller.call<&Store::size_of>(std::string(6000, 'x'));
+  for (std::uint64_t session = 201; session < 204; ++session) {
+    caller.lose_session();
+    CHECK(caller.link.take_repeated() == 1);
+    caller.connect(0, session);
+  }
+  caller.lose_env();
+  CHECK(error_of(std::move(future)).code == Errc::worker_lost);
+}
+
+TEST_CASE("no more bytes are kept to be sent again than requests may wait to be sent") {
   Caller caller(LinkLimits{.in_flight_bytes_max = 10'000});
   caller.connect();
   auto first = caller.call_at<&Store::size_of>(ConcId{32}, std::string(6000, 'x'));
-  std::uint64_t const received = 1;
-  corps::detail::ByteBuffer acknowledgement;
-  corps::Packer out{acknowledgement};
-  out(received, std::uint64_t{1} << 30);
-  corps::net::Frame const frame{corps::net::FrameKind::acknowledge, 0, acknowledgement.view()};
-  caller.link.take(*caller.carrier, {&frame, 1});
+  caller.acknowledge(1);
   auto second = caller.call<&Store::size_of>(std::string(6000, 'x'));
-  auto third = caller.call<&Store::size_of>(std::string(6000, 'x'));
+  auto third = caller.call_at<&Store::put>(ConcId{48}, 3);
   caller.lose_session();
   CHECK(caller.link.take_repeated() == 2);
-  CHECK(error_of(std::move(first)).code == Errc::worker_lost);
+  CHECK(error_of(std::move(second)).ran == Ran::maybe);
+  CHECK_FALSE(first.ready());
+  CHECK_FALSE(third.ready());
   caller.lose_env();
-  CHECK(error_of(std::move(second)).code == Errc::worker_lost);
-  CHECK(error_of(std::move(third)).code == Errc::worker_lost);
+  CHECK(error_of(std::move(first)).code == Errc::worker_lost);
+  lost(std::move(third));
 }
 
 TEST_CASE("after a repeat, an error may have run whatever it says") {

@@ -40,8 +40,8 @@ inline WorkerPair pair_of_call(detail::Request const& request) noexcept {
   return {static_cast<std::uint64_t>(request.caller_id), static_cast<std::uint64_t>(request.target)};
 }
 
-/// As a request that is sent for the first time, and a mark that it is not.
-void pack_repeated_request(Packer& out, detail::Request const& request, std::uint64_t number);
+/// Of a packed request, which is sent again: the mark that it is, and the time that remains until its deadline.
+void mark_repeated(detail::ByteBuffer& frame, detail::Request const& request) noexcept;
 
 /// The way to one other Env: the calls that are away over it, and the session that carries them from one carrier to the next.
 /// Threads: any, where nothing else is said. It lives as long as the Env does.
