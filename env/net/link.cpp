@@ -102,9 +102,9 @@ ErrorInfo packing_failed(std::string_view what) noexcept {
 
 }  // namespace
 
-void mark_repeated(ByteBuffer& frame, Request const& request) noexcept {
+void renew_request(ByteBuffer& frame, Request const& request, bool is_repeated) noexcept {
   auto* const head = frame.data() + header_bytes;
-  put_number(head, get_number<std::uint64_t>(head) | again);
+  if (is_repeated) put_number(head, get_number<std::uint64_t>(head) | again);
   put_number(head + remaining_at, remaining_ns(request));
 }
 
@@ -217,7 +217,7 @@ bool Link::send_probe(std::uint64_t number, std::span<std::byte const> body) noe
 OpenCall Link::take_open(std::uint64_t number, bool ran) {
   std::lock_guard const lock{mutex_};
   auto call = open_.take(number);
-  if (call.request != nullptr) call_ended(number, *call.request, ran);
+  if (call.request != nullptr) call_ended(number, *call.request, ran || call.sent != 0);
   return call;
 }
 
@@ -266,9 +266,9 @@ void Link::on_error(Payload const& payload) {
   ErrorInfo info;
   in(number, info);
   in.finish();
-  auto [request, frame, repeats] = take_open(number, info.ran != Ran::no);
+  auto [request, frame, sent] = take_open(number, info.ran != Ran::no);
   if (request == nullptr) return;
-  if (repeats != 0 && info.ran == Ran::no) info.ran = Ran::maybe;  // an earlier run may have been one
+  if (sent != 0 && info.ran == Ran::no) info.ran = Ran::maybe;  // an earlier run may have been one
   if (info.code == Errc::attribute)
     info.text += fmt::format(" (called: {} {})", readable(*request->method), request->method->id.signature);
   request.release()->bounce(std::move(info));

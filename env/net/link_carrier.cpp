@@ -284,18 +284,20 @@ bool Link::resume_is_over(std::uint64_t cut) {
 
 // --- what cannot be answered any more ----------------------------------------------------------------------------
 
-// With mutex_ held. What a carrier was never offered was surely not run.
+// With mutex_ held. What a carrier was never offered was surely not run. Where no session was agreed on, there was one before
+// that had time enough to be restored, and calls that are to be sent again have waited as long once more: these end too.
 std::vector<Link::Ended> Link::end_session(bool repeats) {
   std::vector<Ended> ended;
   std::lock_guard const session_lock{session_mutex_};
-  auto const ran = [&](std::uint64_t frame) { return session_.was_offered(frame) ? Ran::maybe : Ran::no; };
+  bool const was_alive = session_.is_alive();
   open_.take_if([&](std::uint64_t number, OpenCall& call) {
-    auto const how = call.repeats != 0 ? Ran::maybe : ran(call.frame);
-    ended.push_back({number, std::move(call), how});
+    if (session_.was_offered(call.frame)) ++call.sent;
+    auto const ran = call.sent != 0 ? Ran::maybe : Ran::no;
+    ended.push_back({number, std::move(call), ran});
     return true;
   });
   for (auto& tell : tells_)
-    if (ran(tell.frame) == Ran::no) ended.push_back({0, std::move(tell), Ran::no});
+    if (!session_.was_offered(tell.frame)) ended.push_back({0, std::move(tell), Ran::no});
   tells_.clear();
   session_.clear(fresh_id());
   std::ranges::move(mail::take_streams_of(env_), std::back_inserter(lost_streams_));
@@ -308,7 +310,7 @@ std::vector<Link::Ended> Link::end_session(bool repeats) {
   since_ns_ = detail::now_ns();
   resuming_ = false;
   failed_dials_ = 0;
-  repeat(ended, repeats);
+  repeat(ended, repeats && was_alive);
   if (open_.empty())
     back_off_.reset();
   else
@@ -322,6 +324,7 @@ void Link::lose_offered(std::vector<Ended>& ended) {
   open_.take_if([&](std::uint64_t number, OpenCall& call) {
     call.frame = session_.in_new_session(call.frame);
     if (call.frame != 0) return false;
+    ++call.sent;
     ended.push_back({number, std::move(call), Ran::maybe});
     return true;
   });
@@ -380,7 +383,7 @@ void Link::end(std::vector<Ended> requests, std::string const& why) noexcept {
   drop_lost_streams();
   for (auto& [number, call, ran] : requests) {
     auto error = lost_error(env_, why, ran);
-    if (call.repeats != 0) error.text += fmt::format("; the call was sent {} times", call.repeats + 1);
+    if (call.sent > 1) error.text += fmt::format("; the call was sent {} times", call.sent);
     call.request.release()->bounce(std::move(error));
   }
 }

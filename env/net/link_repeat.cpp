@@ -57,7 +57,7 @@ void Link::put_again(std::vector<Ended>& ended) {
     auto const pair = pair_of_call(request);
     if (closed.contains(pair)) continue;
     auto const* const request_bytes = repeatable_.request(each.number);
-    if (request_bytes == nullptr || each.call.repeats >= limits_.repeats_max || bytes >= limits_.in_flight_bytes_max ||
+    if (request_bytes == nullptr || each.call.sent > limits_.repeats_max || bytes >= limits_.in_flight_bytes_max ||
         repeatable_.is_overtaken(pair, each.number) || !is_wanted(request)) {
       if (each.ran != Ran::no) closed.insert(pair);
       continue;
@@ -69,9 +69,8 @@ void Link::put_again(std::vector<Ended>& ended) {
     auto& [number, call, ran] = *each->call;
     detail::ByteBuffer frame;
     frame.append(each->request->data(), each->request->size());
-    mark_repeated(frame, *call.request);
+    renew_request(frame, *call.request, call.sent != 0);
     call.frame = session_.push(FrameKind::request, frame, pair_of_call(*call.request));
-    ++call.repeats;
     open_.add(number, std::move(call));
   }
   repeated_ += repeated.size();

@@ -194,7 +194,7 @@ TEST_CASE("what was not declared, was cancelled or is too late is not repeated, 
     caller.lose_env();
     auto const error = lost(std::move(future));
     CHECK(error.ran == Ran::maybe);
-    CHECK(error.text == "env 7 is lost: the test is over; the call was sent 2 times");
+    CHECK(error.text == "env 7 is lost: the test is over");
   }
   SUBCASE("by configuration") {
     Caller caller(LinkLimits{.repeats_max = 0});
@@ -205,21 +205,54 @@ TEST_CASE("what was not declared, was cancelled or is too late is not repeated, 
   }
 }
 
-TEST_CASE("a call is repeated so many times, over sessions that begin and over such that do not") {
+TEST_CASE("a call is sent again so many times") {
   Caller caller(LinkLimits{.repeats_max = 2});
   caller.connect();
   auto future = caller.call<&Store::put>(1);
-  caller.lose_session();
-  CHECK(caller.link.take_repeated() == 1);
-  REQUIRE(caller.link.resume_is_over(caller.link.cut()));  // nobody could be dialled
-  CHECK(caller.link.take_repeated() == 1);
-  caller.connect(0, 202);
-  CHECK(caller.sent() == "put 1 again");
+  CHECK(caller.sent() == "put 1");
+  for (std::uint64_t session = 201; session < 203; ++session) {
+    caller.lose_session();
+    CHECK(caller.link.take_repeated() == 1);
+    caller.connect(0, session);
+    CHECK(caller.sent() == "put 1 again");
+  }
   caller.lose_session();
   CHECK(caller.link.take_repeated() == 0);
   auto const error = lost(std::move(future));
   CHECK(error.ran == Ran::maybe);
   CHECK(error.text.ends_with("; the call was sent 3 times"));
+}
+
+TEST_CASE("where no further session comes about in as much time as the last one had, a call ends") {
+  Caller caller;
+  caller.connect();
+  auto future = caller.call<&Store::put>(1);
+  caller.lose_session();
+  CHECK(caller.link.take_repeated() == 1);
+  auto later = caller.call<&Store::put>(2);
+  REQUIRE(caller.link.resume_is_over(caller.link.cut()));  // nobody could be dialled
+  CHECK(caller.link.take_repeated() == 0);
+  auto const error = lost(std::move(future));
+  CHECK(error.ran == Ran::maybe);
+  CHECK(error.text.find(" times") == std::string::npos);
+  CHECK(lost(std::move(later)).ran == Ran::no);
+}
+
+TEST_CASE("what no carrier took does not count") {
+  Caller caller(LinkLimits{.repeats_max = 1});
+  caller.connect();
+  caller.cut();
+  auto future = caller.call<&Store::put>(1);
+  REQUIRE(caller.link.resume_is_over(caller.link.cut()));
+  CHECK(caller.link.take_repeated() == 1);
+  caller.connect(0, 201);
+  CHECK(caller.sent() == "put 1");
+  caller.lose_session();
+  CHECK(caller.link.take_repeated() == 1);
+  caller.connect(0, 202);
+  CHECK(caller.sent() == "put 1 again");
+  caller.lose_session();
+  CHECK(lost(std::move(future)).text.ends_with("; the call was sent 2 times"));
 }
 
 TEST_CASE("what one Worker calls at another stays in order") {
@@ -257,7 +290,7 @@ TEST_CASE("what one Worker calls at another stays in order") {
     REQUIRE(caller.link.resume_is_over(caller.link.cut()));
     CHECK(lost(std::move(third)).ran == Ran::no);
     caller.connect(0, 201);
-    CHECK(caller.sent() == "put 1 again, put 2 again, put 4 again");
+    CHECK(caller.sent() == "put 1 again, put 2 again, put 4");
     caller.lose_env();
     for (auto* const future : {&first, &second, &fourth}) lost(std::move(*future));
   }

@@ -40,8 +40,8 @@ inline WorkerPair pair_of_call(detail::Request const& request) noexcept {
   return {static_cast<std::uint64_t>(request.caller_id), static_cast<std::uint64_t>(request.target)};
 }
 
-/// Of a packed request, which is sent again: the mark that it is, and the time that remains until its deadline.
-void mark_repeated(detail::ByteBuffer& frame, detail::Request const& request) noexcept;
+/// Of a packed request that goes into another session: the time that remains until its deadline, and whether it was sent before.
+void renew_request(detail::ByteBuffer& frame, detail::Request const& request, bool is_repeated) noexcept;
 
 /// The way to one other Env: the calls that are away over it, and the session that carries them from one carrier to the next.
 /// Threads: any, where nothing else is said. It lives as long as the Env does.

@@ -14,8 +14,8 @@ namespace corps::net {
 /// A request that is away.
 struct OpenCall {
   std::unique_ptr<detail::Request> request;
-  std::uint64_t frame = 0;    // what its session knows it by
-  std::uint32_t repeats = 0;  // how often it was sent again
+  std::uint64_t frame = 0;  // what its session knows it by
+  std::uint32_t sent = 0;   // in so many sessions that have ended
 };
 
 /// The calls that are away over a link, by their numbers, which count up: so a list for each remainder has one call, as a rule.
