@@ -274,7 +274,12 @@ bool Link::resume_is_over(std::uint64_t cut) {
     if (!resuming_ || cut_ != cut) return false;
     if (carrier_ != nullptr) carrier_->close("the other Env does not resume");
     carrier_ = nullptr;
-    ended = end_session();
+    bool was_agreed_on = false;  // else calls that are to be sent again have had their further time
+    {
+      std::lock_guard const session_lock{session_mutex_};
+      was_agreed_on = session_.is_alive();
+    }
+    ended = end_session(was_agreed_on);
   }
   end(std::move(ended), fmt::format("its connection broke and could not be restored within limits.link_resume ({} ms)",
                                     std::chrono::duration_cast<std::chrono::milliseconds>(limits_.resume_limit).count()));
@@ -284,12 +289,10 @@ bool Link::resume_is_over(std::uint64_t cut) {
 
 // --- what cannot be answered any more ----------------------------------------------------------------------------
 
-// With mutex_ held. What a carrier was never offered was surely not run. Where no session was agreed on, there was one before
-// that had time enough to be restored, and calls that are to be sent again have waited as long once more: these end too.
+// With mutex_ held. What a carrier was never offered was surely not run.
 std::vector<Link::Ended> Link::end_session(bool repeats) {
   std::vector<Ended> ended;
   std::lock_guard const session_lock{session_mutex_};
-  bool const was_alive = session_.is_alive();
   open_.take_if([&](std::uint64_t number, OpenCall& call) {
     if (session_.was_offered(call.frame)) ++call.sent;
     auto const ran = call.sent != 0 ? Ran::maybe : Ran::no;
@@ -310,7 +313,7 @@ std::vector<Link::Ended> Link::end_session(bool repeats) {
   since_ns_ = detail::now_ns();
   resuming_ = false;
   failed_dials_ = 0;
-  repeat(ended, repeats && was_alive);
+  repeat(ended, repeats);
   if (open_.empty())
     back_off_.reset();
   else
