@@ -162,6 +162,7 @@ void Probe::end_wait(Cell& cell, Request& wait) {
   cell.closed(wait);
   bool const withdrawn = wait.was_parked && withdraw(wait);
   auto const ran = wait.give_up() ? Ran::no : Ran::maybe;
+  if (to != detail::env_facts.env) wait.note_cancel();  // whoever waits for it is told now: it is not sent again
   if (put_aside_abroad) cancel_in_other_env(to, number);
   wait.end_early({Errc::call_cycle, ran, text_of_cycle(hops_, chosen_), {}, {}});
   if (withdrawn) {

@@ -48,6 +48,7 @@ class Node : public corps::Conc {
     co_return "answered";
   }
   int quick() { return ++count; }
+  static constexpr auto corps_idempotent_methods = corps::methods<&Node::quick>;
   Task<> pass(std::int64_t ms) { co_await corps::sleep_for(std::chrono::milliseconds(ms)); }
   int count = 0;
 
@@ -225,6 +226,25 @@ TEST_CASE("a circle over two Envs: the wait of this one is the younger, and ends
     CHECK(second.confirmed == 1);
     CHECK(second.way == first.way);
     CHECK(second.serial != first.serial);
+  });
+}
+
+TEST_CASE("a call that ended for a circle is not sent again when its session is lost") {
+  in_twin([] {
+    Circle circle;
+    auto& link = circle.other.link;
+    auto const carrier = std::make_shared<corps::net::test::MemoryCarrier>(corps::net::Peer{7, 1});
+    REQUIRE(link.carrier_up(carrier, true));
+    corps::detail::ByteBuffer resume;
+    corps::Packer out{resume};
+    out(std::uint64_t{200}, std::uint64_t{0}, std::uint64_t{0}, std::uint64_t{1} << 30);
+    corps::net::Frame const greeting{corps::net::FrameKind::resume, 0, resume.view()};
+    link.take(*carrier, {&greeting, 1});
+    circle.play(2, 1000);
+    CHECK(circle.waits.get().starts_with("CallCycle: "));
+    REQUIRE(link.carrier_down(*carrier, corps::net::Ending::cut) == Link::Next::dial);
+    REQUIRE(link.resume_is_over(link.cut()));
+    CHECK(link.take_repeated() == 0);
   });
 }
 
