@@ -107,8 +107,9 @@ constexpr std::array table{
                              "Largest packed request or answer; a larger one is refused where it is packed."),
     key<limits, &L::link_silence>("limits.link_silence", Kind::duration, 10 * ms, h,
                                   "Time without a byte of an Env of another host; then the connection is cut, and restored."),
-    key<limits, &L::link_resume>("limits.link_resume", Kind::duration, 10 * ms, h,
-                                 "Time to restore a broken connection; then calls over it end with WorkerLost."),
+    key<limits, &L::link_resume>(
+        "limits.link_resume", Kind::duration, 10 * ms, h,
+        "Time to restore a broken connection; then calls over it end with WorkerLost, or are sent again if idempotent."),
     key<limits, &L::repeats>("limits.repeats", Kind::count, 0, 100,
                              "Times that a call of an idempotent method is sent again when it may have been lost with a link."),
     key<limits, &L::handshake>("limits.handshake", Kind::duration, 10 * ms, 60 * s,

@@ -42,8 +42,6 @@ void Link::repeat(std::vector<Ended>& ended, bool in_next_session) {
 void Link::put_again(std::vector<Ended>& ended) {
   std::unordered_set<WorkerPair, HashWorkerPair> closed;
   open_.for_each([&](OpenCall const& call) { closed.insert(pair_of_call(*call.request)); });  // not sent before, and sent now
-  for (auto const& tell : tells_)
-    if (session_.in_new_session(tell.frame) != 0) closed.insert(pair_of_call(*tell.request));
   std::ranges::sort(ended, std::greater{}, &Ended::number);
   struct Repeated {
     Ended* call;
