@@ -283,6 +283,15 @@ std::unique_ptr<Request> Link::make_request(Payload const& payload) {
   if (head.is_repeated && served_.find(head.number).call != nullptr) return nullptr;  // its first run answers
   auto context = detail::unpack_context(in);
   WorkerPair const back{head.target, head.caller};
+  if (head.is_repeated && served_.has_later(head.number, ConcId{head.target}, ConcId{head.caller})) {
+    answer_with_error(head.number, back,
+                      {Errc::worker_lost,
+                       Ran::maybe,
+                       fmt::format("env {} does not run it again: a later call of the same caller is already there", self_),
+                       {},
+                       {}});
+    return nullptr;
+  }
   auto const* const method = detail::find_method(head.method);
   if (method == nullptr) {
     answer_with_error(head.number, back,

@@ -50,6 +50,14 @@ std::optional<detail::HandedOn> ServedCalls::give_up(std::uint64_t number) noexc
   return std::nullopt;
 }
 
+bool ServedCalls::has_later(std::uint64_t number, ConcId target, ConcId caller) noexcept {
+  std::lock_guard const lock{mutex_};
+  for (auto const* call : lists_)
+    for (; call != nullptr; call = call->open_next)
+      if (call->origin_call > number && call->target == target && call->caller_id == caller) return true;
+  return false;
+}
+
 mail::ServedCall ServedCalls::find(std::uint64_t number) noexcept {
   std::lock_guard const lock{mutex_};
   auto const* const call = in_list(number);

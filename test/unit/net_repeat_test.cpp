@@ -476,4 +476,19 @@ TEST_CASE("a repeated call whose first run goes on is not run again; one that ha
   CHECK(store.get<&Store::puts>().get() == 3);
 }
 
+TEST_CASE("a repeated call is not run behind a later one of the same caller, whose first run goes on") {
+  PlayedEnv peer(here, elsewhere);
+  Running corps;
+  Event release;
+  auto const store = corps::create<Store>(corps::here()).get();
+  auto const other = corps::create<Store>(corps::here()).get();
+  peer.call<&Store::hold>(2, store, handle(release));
+  peer.call<&Store::put>(1 | again, store, 5);
+  peer.call<&Store::put>(3 | again, store, 5);
+  peer.call<&Store::put>(1 | again, other, 5);
+  release.happen();
+  CHECK(store.get<&Store::puts>().get() == 2);  // 2 and 3
+  CHECK(other.get<&Store::puts>().get() == 1);
+}
+
 }  // namespace net_repeat_test

@@ -27,6 +27,8 @@ class ServedCalls {
   /// The peer wants no answer any more. Returns who must be told: the method was begun, and has not been told before. Nothing: it
   /// was not begun and will not be, or there is no such call.
   std::optional<detail::HandedOn> give_up(std::uint64_t number) noexcept;
+  /// Whether there is a call of the same two Workers that the peer made after this one. Looks at all there are.
+  bool has_later(std::uint64_t number, ConcId target, ConcId caller) noexcept;
   /// A call of the peer, as it is now.
   mail::ServedCall find(std::uint64_t number) noexcept;
 
