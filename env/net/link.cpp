@@ -214,8 +214,8 @@ bool Link::send_probe(std::uint64_t number, std::span<std::byte const> body) noe
   return true;
 }
 
-OpenCall Link::take_open(std::uint64_t number, bool ran) {
-  std::lock_guard const lock{mutex_};
+// With mutex_ held.
+OpenCall Link::take_open(std::uint64_t number, bool ran) noexcept {
   auto call = open_.take(number);
   if (call.request != nullptr) call_ended(number, *call.request, ran || call.sent != 0);
   return call;
@@ -225,7 +225,9 @@ void Link::on_answer(Payload const& payload) {
   Unpacker in{payload.pieces()};
   std::uint64_t number = 0;
   in(number);
-  auto request = std::move(take_open(number, true).request);
+  std::unique_lock lock{mutex_};
+  auto request = take_open(number, true).request;
+  lock.unlock();
   if (request != nullptr) end_call(in, std::move(request));  // else nobody waits for it any more
 }
 
@@ -234,11 +236,8 @@ void Link::on_answers(std::span<Frame const> frames) {
   std::size_t count = 0;
   {
     std::lock_guard const lock{mutex_};
-    for (; count < frames.size() && frames[count].payload.size() >= sizeof(std::uint64_t); ++count) {
-      auto const number = get_number<std::uint64_t>(frames[count].payload.data());
-      requests[count] = open_.take(number).request;
-      if (requests[count] != nullptr) call_ended(number, *requests[count], true);
-    }
+    for (; count < frames.size() && frames[count].payload.size() >= sizeof(std::uint64_t); ++count)
+      requests[count] = take_open(get_number<std::uint64_t>(frames[count].payload.data()), true).request;
   }
   for (std::size_t i = 0; i < count; ++i) {
     if (requests[i] == nullptr) continue;
@@ -266,7 +265,9 @@ void Link::on_error(Payload const& payload) {
   ErrorInfo info;
   in(number, info);
   in.finish();
+  std::unique_lock lock{mutex_};
   auto [request, frame, sent] = take_open(number, info.ran != Ran::no);
+  lock.unlock();
   if (request == nullptr) return;
   if (sent != 0 && info.ran == Ran::no) info.ran = Ran::maybe;  // an earlier run may have been one
   if (info.code == Errc::attribute)

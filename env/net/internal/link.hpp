@@ -159,7 +159,7 @@ class Link final : public detail::Origin, private Outbox {
     Ran ran;
   };
 
-  OpenCall take_open(std::uint64_t number, bool ran);
+  OpenCall take_open(std::uint64_t number, bool ran) noexcept;
   bool may_repeat(detail::Request const& request) const noexcept;
   void call_ended(std::uint64_t number, detail::Request const& request, bool ran) noexcept;
   std::unique_ptr<detail::Request> make_request(Payload const& payload);

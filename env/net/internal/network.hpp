@@ -46,8 +46,8 @@ class Events {
   virtual void on_open(std::shared_ptr<Carrier> carrier, bool dialed) = 0;
   /// The payload is valid during the call. The kind is none of the handshake, and not goodbye.
   virtual void on_frame(Carrier& carrier, Frame const& frame) = 0;
-  /// Frames that came together, frames_at_once_max at most; unless it is overridden, on_frame for each. The rest
-  /// is dropped after one for which the carrier is closed here; a close by another thread takes effect after all of them.
+  /// Frames that came together, frames_at_once_max at most; unless it is overridden, on_frame for each. The rest is
+  /// dropped after one for which the carrier is closed here; a close by another thread takes effect after all of them.
   virtual void on_frames(Carrier& carrier, std::span<Frame const> frames);
   /// The peer is on another host, and it is time to send it something, so that it knows that this Env is there.
   virtual void on_beat(Carrier& carrier) = 0;

@@ -238,11 +238,8 @@ class OverloadTest : public corps::Corps {
     auto const quiet = co_await all[0].template call<&Caller<Server>::probe_times>(server, 200);
     std::vector<corps::Future<Tally>> runs;
     for (auto const each : all) runs.push_back(each.template call<&Caller<Server>::saturate>(server, peak_ms));
-    double peak = 0;
-    for (auto& run : runs) {
-      auto const tally = co_await run;
-      peak += static_cast<double>(tally.served) * 1000 / peak_ms;
-    }
+    auto const in_peak = co_await sum_of(std::move(runs));
+    auto const peak = static_cast<double>(in_peak.served) * 1000 / peak_ms;
     say("peak %.0f a second, quiet p50 %.0f us p99 %.0f us", peak, quiet[100], quiet[198]);
     runs.clear();
     constexpr int rate = 3 * capacity / callers;
