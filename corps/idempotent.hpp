@@ -1,6 +1,6 @@
 #pragma once
 
-/// Calls that the runtime may repeat. A class says which of its methods do no harm when they run twice, after the methods:
+/// Calls that the runtime may retry. A class says which of its methods do no harm when they run twice, after the methods:
 ///
 ///   class Cache : public corps::Conc {
 ///    public:
@@ -10,16 +10,16 @@
 ///   };
 ///
 /// A call to another Env that is lost with its session, and may have run, is then sent again in the next session, up to
-/// `limits.repeats` times and until its deadline, in place of ending with WorkerLost. Its arguments are packed once: the link
-/// keeps the bytes until the call ends, `limits.in_flight_per_link` of them at most, and does not repeat what is beyond that. A
-/// first run that still goes on is not repeated: it answers. Never repeated is a call that was cancelled, one to an Env or a
+/// `limits.retries` times and until its deadline, in place of ending with WorkerLost. Its arguments are packed once: the link
+/// keeps the bytes until the call ends, `limits.in_flight_per_link` of them at most, and does not retry what is beyond that. A
+/// first run that still goes on is not retried: it answers. Never retried is a call that was cancelled, one to an Env or a
 /// Worker that has ended, and one after which its caller sent the same Worker another call that was answered, or cannot be
-/// repeated and may have run: what one Worker sends to another stays in order. A `tell` is not repeated, and not waited for
-/// either: a repeated call comes after it.
+/// retried and may have run: what one Worker sends to another stays in order. A `tell` is not retried, and not waited for
+/// either: a retried call comes after it.
 ///
-/// An error after a repeat may_have_run, whatever it is. A method that takes a Stream cannot be declared. Reading a data member
+/// An error after a retry may_have_run, whatever it is. A method that takes a Stream cannot be declared. Reading a data member
 /// (`name.get`) is idempotent, writing one is not. The class that declares the method says so, be it a base or an interface; for
-/// an override in a derived class, that class says so anew, or calls of `&Derived::method` are not repeated.
+/// an override in a derived class, that class says so anew, or calls of `&Derived::method` are not retried.
 namespace corps {
 
 /// The same of a free function that Funcs offer. It must be seen in each translation unit before the function is first named to

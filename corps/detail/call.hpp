@@ -131,7 +131,7 @@ struct MethodOp {
 };
 template <auto M>
 constinit MethodRecord MethodOp<M>::record{
-    .id = method_id<M>(), .make = &Call<MethodOp<M>>::make, .idempotent = may_be_repeated<M>()};
+    .id = method_id<M>(), .make = &Call<MethodOp<M>>::make, .idempotent = may_be_retried<M>()};
 
 /// Calls a free function in a Func that offers it.
 template <auto F>
@@ -152,7 +152,7 @@ struct FunctionOp {
 };
 template <auto F>
 constinit MethodRecord FunctionOp<F>::record{
-    .id = method_id<F>(), .make = &Call<FunctionOp<F>>::make, .idempotent = may_be_repeated<F>()};
+    .id = method_id<F>(), .make = &Call<FunctionOp<F>>::make, .idempotent = may_be_retried<F>()};
 
 /// The operation that `call` by a pointer means.
 template <auto M>

@@ -57,7 +57,7 @@ constexpr bool declared_idempotent(Methods<N...>) {
 
 /// Whether a method, or a function, may be run twice without harm.
 template <auto M>
-constexpr bool may_be_repeated() {
+constexpr bool may_be_retried() {
   using Class = typename MethodTraits<M>::Class;
   if constexpr (is_function<M>) {
     static_assert(!is_idempotent<M> || !takes_stream<M>(),

@@ -110,7 +110,7 @@ constexpr std::array table{
     key<limits, &L::link_resume>(
         "limits.link_resume", Kind::duration, 10 * ms, h,
         "Time to restore a broken connection; then calls over it end with WorkerLost, or are sent again if idempotent."),
-    key<limits, &L::repeats>("limits.repeats", Kind::count, 0, 100,
+    key<limits, &L::retries>("limits.retries", Kind::count, 0, 100,
                              "Times that a call of an idempotent method is sent again when it may have been lost with a link."),
     key<limits, &L::handshake>("limits.handshake", Kind::duration, 10 * ms, 60 * s,
                                "Time for the two ends of a link to prove who they are; then it is closed."),

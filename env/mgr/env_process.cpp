@@ -39,7 +39,7 @@ net::LinkLimits link_limits(startup::LimitSettings const& limits) {
           .fragment_bytes = limits.frame,
           .kept_bytes_max = 2 * (limits.in_flight_per_link + limits.message),
           .resume_limit = limits.link_resume,
-          .repeats_max = limits.repeats};
+          .retries_max = limits.retries};
 }
 
 net::ShmUse shm_use(startup::CarrierChoice carrier) {

@@ -38,7 +38,7 @@ struct RequestHead {
   std::uint64_t target = 0;
   std::int64_t remaining_ns = no_deadline_on_wire;
   std::uint64_t caller = 0;
-  bool is_repeated = false;
+  bool is_retried = false;
 };
 
 constexpr std::size_t remaining_at = 24;
@@ -46,7 +46,7 @@ constexpr std::size_t remaining_at = 24;
 RequestHead take_head(Unpacker& in) {
   RequestHead head;
   in(head.number, head.method, head.target, head.remaining_ns, head.caller);
-  head.is_repeated = (head.number & again) != 0;
+  head.is_retried = (head.number & again) != 0;
   head.number &= ~again;
   return head;
 }
@@ -102,9 +102,9 @@ ErrorInfo packing_failed(std::string_view what) noexcept {
 
 }  // namespace
 
-void renew_request(ByteBuffer& frame, Request const& request, bool is_repeated) noexcept {
+void renew_request(ByteBuffer& frame, Request const& request, bool is_retried) noexcept {
   auto* const head = frame.data() + header_bytes;
-  if (is_repeated) put_number(head, get_number<std::uint64_t>(head) | again);
+  if (is_retried) put_number(head, get_number<std::uint64_t>(head) | again);
   put_number(head + remaining_at, remaining_ns(request));
 }
 
@@ -120,7 +120,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
   try {
     Packer out{frame.bytes(), limits_.message_bytes_max};
     pack_request(out, *request, number);
-    if (!one_way && may_repeat(*request) && repeatable_.has_room(frame.bytes().size()))
+    if (!one_way && may_retry(*request) && retryable_.has_room(frame.bytes().size()))
       copy.append(frame.bytes().data(), frame.bytes().size());
   } catch (...) {
     request.release()->bounce(packing_failed("the arguments cannot be packed"));
@@ -152,7 +152,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     bool const leaves = session_.is_open();
     session_lock.unlock();
     if (number != no_answer_wanted) {
-      if (may_repeat(*request)) repeatable_.add(pair, number, std::move(copy));
+      if (may_retry(*request)) retryable_.add(pair, number, std::move(copy));
       was_cancelled = request->origin != nullptr && !request->origin->going_away(*request, number);
       open_.add(number, {std::move(request), frame_number, 0});
     } else if (!leaves) {
@@ -281,10 +281,10 @@ void Link::on_error(Payload const& payload) {
 std::unique_ptr<Request> Link::make_request(Payload const& payload) {
   Unpacker in{payload.pieces()};
   auto const head = take_head(in);
-  if (head.is_repeated && served_.find(head.number).call != nullptr) return nullptr;  // its first run answers
+  if (head.is_retried && served_.find(head.number).call != nullptr) return nullptr;  // its first run answers
   auto context = detail::unpack_context(in);
   WorkerPair const back{head.target, head.caller};
-  if (head.is_repeated && served_.has_later(head.number, ConcId{head.target}, ConcId{head.caller})) {
+  if (head.is_retried && served_.has_later(head.number, ConcId{head.target}, ConcId{head.caller})) {
     answer_with_error(head.number, back,
                       {Errc::worker_lost,
                        Ran::maybe,

@@ -35,7 +35,7 @@ Link::Link(EnvId self, EnvId env, LinkLimits limits, host::Random& random)
       limits_(limits),
       random_(random),
       since_ns_(detail::now_ns()),
-      repeatable_(limits.in_flight_bytes_max),
+      retryable_(limits.in_flight_bytes_max),
       session_(fresh_id(), SessionSettings{.credit_bytes = limits.in_flight_bytes_max, .fragments = fragment_limits(limits)}),
       reassembly_(fragment_limits(limits)) {}
 
@@ -157,7 +157,7 @@ Link::Taken Link::take(Carrier& carrier, std::span<Frame const> frames) {
       }
       if (result.step == Step::replaced) {
         lose_offered(ended);
-        repeat(ended);
+        retry(ended);
       }
       tells_.clear();
       if (result.step != Step::resumed) {
@@ -245,7 +245,7 @@ Link::Next Link::carrier_down(Carrier& carrier, Ending ending) {
     if (ending == Ending::cut && gone_.empty()) {
       if (!alive) {
         state_ = State::dialing;
-        return Next::retry;
+        return Next::dial_again;
       }
       if (!std::exchange(resuming_, true)) {
         ++cut_;
@@ -290,7 +290,7 @@ bool Link::resume_is_over(std::uint64_t cut) {
 // --- what cannot be answered any more ----------------------------------------------------------------------------
 
 // With mutex_ held. What a carrier was never offered was surely not run.
-std::vector<Link::Ended> Link::end_session(bool repeats) {
+std::vector<Link::Ended> Link::end_session(bool retries) {
   std::vector<Ended> ended;
   std::lock_guard const session_lock{session_mutex_};
   open_.take_if([&](std::uint64_t number, OpenCall& call) {
@@ -313,11 +313,11 @@ std::vector<Link::Ended> Link::end_session(bool repeats) {
   since_ns_ = detail::now_ns();
   resuming_ = false;
   failed_dials_ = 0;
-  repeat(ended, repeats);
+  retry(ended, retries);
   if (open_.empty())
     back_off_.reset();
   else
-    resume_repeated(dialing);
+    resume_retried(dialing);
   return ended;
 }
 

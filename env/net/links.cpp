@@ -54,7 +54,7 @@ void log_not_restored(Peer const& peer, std::chrono::nanoseconds limit) {
                         to_string(peer), in_ms(limit)));
 }
 
-void log_repeated(Peer const& peer, std::size_t calls) {
+void log_retried(Peer const& peer, std::size_t calls) {
   if (calls == 0) return;
   host::log(host::Level::info, fmt::format("{} calls of idempotent methods, which may have been lost, are sent to {} again",
                                            calls, to_string(peer)));
@@ -201,7 +201,7 @@ void Links::on_frames(Carrier& carrier, std::span<Frame const> frames) {
       case Session::Step::nothing: break;
       case Session::Step::resumed: log_restored(carrier.peer(), taken.cut_for); break;
       case Session::Step::replaced:
-        log_repeated(carrier.peer(), way.take_repeated());
+        log_retried(carrier.peer(), way.take_retried());
         directory_.on_link(carrier.peer(), false);
         [[fallthrough]];
       case Session::Step::begun: directory_.on_link(carrier.peer(), true); break;
@@ -306,10 +306,10 @@ void Links::on_closed(Carrier& carrier, std::string_view reason, Ending ending) 
     case Link::Next::nothing: return;
     case Link::Next::dial: watch_resume(way, peer); return dial_after(way.back_off(), way);
     case Link::Next::await_peer: watch_resume(way, peer); return dial_if_peer_is_late(way);
-    case Link::Next::retry: return try_again(way, peer, reason);
+    case Link::Next::dial_again: return try_again(way, peer, reason);
     case Link::Next::give_up:
       give_up_after(wait_for_cause, way, fmt::format("connection lost: {}", reason));
-      restore_repeated(way, peer, wait_for_cause);
+      restore_retried(way, peer, wait_for_cause);
       return directory_.on_link(peer, false);
   }
 }
@@ -345,16 +345,16 @@ void Links::watch_resume(Link& way, Peer const& peer) {
   network_->after(limits_.resume_limit, [this, &way, peer, cut = way.cut()] {
     if (!way.resume_is_over(cut)) return;
     log_not_restored(peer, limits_.resume_limit);
-    restore_repeated(way, peer, {});
+    restore_retried(way, peer, {});
     directory_.on_link(peer, false);
   });
 }
 
 /// Where calls are sent again that were lost with their session.
-void Links::restore_repeated(Link& way, Peer const& peer, std::chrono::nanoseconds delay) {
-  auto const calls = way.take_repeated();
+void Links::restore_retried(Link& way, Peer const& peer, std::chrono::nanoseconds delay) {
+  auto const calls = way.take_retried();
   if (calls == 0) return;
-  log_repeated(peer, calls);
+  log_retried(peer, calls);
   watch_resume(way, peer);
   dial_after(delay + way.back_off(), way);
 }

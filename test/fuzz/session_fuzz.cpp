@@ -43,7 +43,7 @@ constexpr LinkLimits limits{.in_flight_bytes_max = 16'384,
                             .fragment_bytes = 256,
                             .kept_bytes_max = 65'536,
                             .resume_limit = std::chrono::seconds{10},
-                            .repeats_max = 2};
+                            .retries_max = 2};
 
 void require(bool holds) {
   if (!holds) std::abort();

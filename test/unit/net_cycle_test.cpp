@@ -244,7 +244,7 @@ TEST_CASE("a call that ended for a circle is not sent again when its session is 
     CHECK(circle.waits.get().starts_with("CallCycle: "));
     REQUIRE(link.carrier_down(*carrier, corps::net::Ending::cut) == Link::Next::dial);
     REQUIRE(link.resume_is_over(link.cut()));
-    CHECK(link.take_repeated() == 0);
+    CHECK(link.take_retried() == 0);
   });
 }
 

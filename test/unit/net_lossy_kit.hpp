@@ -68,7 +68,7 @@ class LossyEnd final : public Events, private Directory {
   static LinkLimits limits() {
     LinkLimits limits;
     limits.fragment_bytes = 4096;  // so that small texts are large messages
-    limits.repeats_max = 1000;     // as often as it takes
+    limits.retries_max = 1000;     // as often as it takes
     return limits;
   }
   static NetSettings settings(ShmUse shm) {

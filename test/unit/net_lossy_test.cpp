@@ -41,7 +41,7 @@ constexpr std::uint32_t throws_one_in = 97;    // where calls may fail
 constexpr std::uint32_t hurried_one_in = 101;  // the same; they have little time
 constexpr auto little_time = 3ms;
 
-enum class Calls : std::uint8_t { all_succeed, may_fail, are_repeated };
+enum class Calls : std::uint8_t { all_succeed, may_fail, are_retried };
 
 /// What a caller and its target know of a call.
 struct Journal {
@@ -102,7 +102,7 @@ class Caller : public corps::Conc {
         auto const limit = calls == Calls::may_fail && sent % hurried_one_in == 0 ? std::chrono::nanoseconds{little_time}.count()
                                                                                   : corps::detail::default_limit_ns;
         auto& link = object_of<LossyEnd>(way);
-        open.push_back(calls == Calls::are_repeated
+        open.push_back(calls == Calls::are_retried
                            ? call<&Target::take_again>(link, target, limit, self, sent, text_of(sent))
                            : call<&Target::take>(link, target, limit, self, sent, calls == Calls::may_fail, text_of(sent)));
       }
@@ -283,11 +283,11 @@ TEST_CASE("calls that fail while frames are lost and sessions end say truly whet
   CHECK(envs.run(calls_each(), Calls::may_fail) > 0);
 }
 
-// Not all: a later one may have been answered by its first run, before the session with the repeated ones has ended too.
-TEST_CASE("calls of an idempotent method are repeated while frames are lost and sessions end, their first runs in order") {
+// Not all: a later one may have been answered by its first run, before the session with the retried ones has ended too.
+TEST_CASE("calls of an idempotent method are retried while frames are lost and sessions end, their first runs in order") {
   Between envs({.kill_every = kill_every, .end_one_kill_in = 3}, {.kill_every = kill_every}, ShmUse::preferred, local(here),
                local(elsewhere));
-  CHECK(envs.run(calls_each(), Calls::are_repeated) < callers_max * calls_each());
+  CHECK(envs.run(calls_each(), Calls::are_retried) < callers_max * calls_each());
 }
 
 }  // namespace net_lossy_test

@@ -43,7 +43,7 @@ struct LimitSettings {
   std::uint64_t message = std::uint64_t{256} << 20;
   std::chrono::nanoseconds link_silence = std::chrono::seconds{3};
   std::chrono::nanoseconds link_resume = std::chrono::seconds{10};
-  std::uint32_t repeats = 3;
+  std::uint32_t retries = 3;
   std::chrono::nanoseconds handshake = std::chrono::seconds{1};
   std::chrono::nanoseconds create_timeout = std::chrono::seconds{30};
   std::chrono::nanoseconds boot = std::chrono::seconds{10};

@@ -19,7 +19,7 @@
 #include "env/net/internal/link_seen.hpp"
 #include "env/net/internal/open_calls.hpp"
 #include "env/net/internal/received.hpp"
-#include "env/net/internal/repeatable.hpp"
+#include "env/net/internal/retryable.hpp"
 #include "env/net/internal/served_calls.hpp"
 #include "env/net/internal/session.hpp"
 
@@ -33,7 +33,7 @@ struct LinkLimits {
   /// for them on top of the requests that are let in, and whoever goes past it is not spoken to any more.
   std::size_t kept_bytes_max = 2 * ((std::size_t{64} << 20) + (std::size_t{256} << 20));
   std::chrono::nanoseconds resume_limit = std::chrono::seconds{10};  // limits.link_resume
-  std::uint32_t repeats_max = 3;  // limits.repeats: how often a call of an idempotent method is sent again
+  std::uint32_t retries_max = 3;  // limits.retries: how often a call of an idempotent method is sent again
 };
 
 inline WorkerPair pair_of_call(detail::Request const& request) noexcept {
@@ -41,7 +41,7 @@ inline WorkerPair pair_of_call(detail::Request const& request) noexcept {
 }
 
 /// Of a packed request that goes into another session: the time that remains until its deadline, and whether it was sent before.
-void renew_request(detail::ByteBuffer& frame, detail::Request const& request, bool is_repeated) noexcept;
+void renew_request(detail::ByteBuffer& frame, detail::Request const& request, bool is_retried) noexcept;
 
 /// The way to one other Env: the calls that are away over it, and the session that carries them from one carrier to the next.
 /// Threads: any, where nothing else is said. It lives as long as the Env does.
@@ -84,7 +84,7 @@ class Link final : public detail::Origin, private Outbox {
     nothing,     // it was not the one in use
     dial,        // the session goes on: dial, after back_off()
     await_peer,  // the session goes on: the peer dials
-    retry,       // it went before the two had agreed on a session: as a dial that failed
+    dial_again,  // it went before the two had agreed on a session: as a dial that failed
     give_up      // the session has ended: call give_up() when the word how the Env ended has had its time
   };
   Next carrier_down(Carrier& carrier, Ending ending);
@@ -111,7 +111,7 @@ class Link final : public detail::Origin, private Outbox {
 
   /// How many calls of sessions that have ended were put into the next one, since this was asked last. Where that has no carrier,
   /// the caller must see to it that one is made, and to resume_is_over(): else they wait for ever.
-  std::size_t take_repeated() noexcept;
+  std::size_t take_retried() noexcept;
   /// No carrier can be made: what waits for one ends; it was not run.
   void fail_unsent(std::string const& why);
   /// The Env has ended: every call ends, and later ones at once. True: what it sent before is still being read, and the caller
@@ -160,17 +160,17 @@ class Link final : public detail::Origin, private Outbox {
   };
 
   OpenCall take_open(std::uint64_t number, bool ran) noexcept;
-  bool may_repeat(detail::Request const& request) const noexcept;
+  bool may_retry(detail::Request const& request) const noexcept;
   void call_ended(std::uint64_t number, detail::Request const& request, bool ran) noexcept;
   std::unique_ptr<detail::Request> make_request(Payload const& payload);
   void begin_request(std::unique_ptr<detail::Request> request) noexcept;
   void end_call(Unpacker& in, std::unique_ptr<detail::Request> request) noexcept;
   void want();
-  std::vector<Ended> end_session(bool repeats = true);
+  std::vector<Ended> end_session(bool retries = true);
   void lose_offered(std::vector<Ended>& ended);
-  void repeat(std::vector<Ended>& ended, bool in_next_session = true);
+  void retry(std::vector<Ended>& ended, bool in_next_session = true);
   void put_again(std::vector<Ended>& ended);
-  void resume_repeated(bool dialing);
+  void resume_retried(bool dialing);
   void end(std::vector<Ended> requests, std::string const& why) noexcept;
   void drop_lost_streams() noexcept;
   void answer_with_error(std::uint64_t call, WorkerPair const& pair, ErrorInfo error) noexcept;
@@ -201,8 +201,8 @@ class Link final : public detail::Origin, private Outbox {
   std::string gone_;            // how the Env ended
   std::shared_ptr<Carrier> carrier_;
   OpenCalls open_;
-  Repeatable repeatable_;
-  std::size_t repeated_ = 0;     // since take_repeated()
+  Retryable retryable_;
+  std::size_t retried_ = 0;      // since take_retried()
   std::vector<OpenCall> tells_;  // that no carrier was there to take
   mail::Channels lost_streams_;  // that went out in a session that has ended
   std::vector<Ended> orphans_;   // of a session that has ended; they wait for the word how the Env ended

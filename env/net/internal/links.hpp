@@ -94,7 +94,7 @@ class Links final : public Events, public mail::ProbeWay {
   void dial_if_peer_is_late(Link& way);
   void try_again(Link& way, Peer const& peer, std::string_view reason);
   void watch_resume(Link& way, Peer const& peer);
-  void restore_repeated(Link& way, Peer const& peer, std::chrono::nanoseconds delay);
+  void restore_retried(Link& way, Peer const& peer, std::chrono::nanoseconds delay);
   void give_up_after(std::chrono::nanoseconds delay, Link& way, std::string why);
 
   EnvId self_;

@@ -10,7 +10,7 @@
 #include "test/unit/net_played_env.hpp"
 #include "test/unit/runtime_kit.hpp"
 
-namespace net_repeat_test {
+namespace net_retry_test {
 
 using namespace runtime_kit;
 using corps::ConcId;
@@ -92,7 +92,7 @@ TEST_CASE("a call of an idempotent method is sent again in the next session, and
   auto future = caller.call<&Store::put>(1);
   CHECK(caller.sent() == "put 1");
   caller.lose_session();
-  CHECK(caller.link.take_repeated() == 1);
+  CHECK(caller.link.take_retried() == 1);
   CHECK_FALSE(future.ready());
   caller.connect(0, 201);
   CHECK(caller.sent() == "put 1 again");
@@ -100,7 +100,7 @@ TEST_CASE("a call of an idempotent method is sent again in the next session, and
   CHECK(future.get() == 42);
 }
 
-TEST_CASE("reading a data member is repeated, writing one is not") {
+TEST_CASE("reading a data member is retried, writing one is not") {
   Caller caller;
   using Get = corps::detail::GetOp<&Store::puts>;
   using Set = corps::detail::SetOp<&Store::puts>;
@@ -133,16 +133,16 @@ class ShelvedStore : public Store, public Shelf {
 };
 
 TEST_CASE("what a base or an interface declares holds for its methods, and for no others") {
-  using corps::detail::may_be_repeated;
-  CHECK(may_be_repeated<&BigStore::find>());  // it is Store's
-  CHECK_FALSE(may_be_repeated<&BigStore::append>());
-  CHECK_FALSE(may_be_repeated<&BigStore::stats>());
-  CHECK(may_be_repeated<&BiggerStore::stats_again>());
-  CHECK_FALSE(may_be_repeated<&BiggerStore::find>());
-  CHECK_FALSE(may_be_repeated<&BiggerStore::stats>());
-  CHECK(may_be_repeated<&Shelf::look>());
-  CHECK_FALSE(may_be_repeated<&ShelfStore::look>());
-  CHECK_FALSE(may_be_repeated<&ShelvedStore::look>());
+  using corps::detail::may_be_retried;
+  CHECK(may_be_retried<&BigStore::find>());  // it is Store's
+  CHECK_FALSE(may_be_retried<&BigStore::append>());
+  CHECK_FALSE(may_be_retried<&BigStore::stats>());
+  CHECK(may_be_retried<&BiggerStore::stats_again>());
+  CHECK_FALSE(may_be_retried<&BiggerStore::find>());
+  CHECK_FALSE(may_be_retried<&BiggerStore::stats>());
+  CHECK(may_be_retried<&Shelf::look>());
+  CHECK_FALSE(may_be_retried<&ShelfStore::look>());
+  CHECK_FALSE(may_be_retried<&ShelvedStore::look>());
   Caller caller;
   caller.connect();
   auto stats = caller.call<&BigStore::stats>();
@@ -150,14 +150,14 @@ TEST_CASE("what a base or an interface declares holds for its methods, and for n
   lost(std::move(stats));
 }
 
-TEST_CASE("what was not declared, was cancelled or is too late is not repeated, and nothing goes to an Env that has ended") {
+TEST_CASE("what was not declared, was cancelled or is too late is not retried, and nothing goes to an Env that has ended") {
   SUBCASE("not declared") {
     Caller caller;
     caller.connect();
     auto future = caller.call<&Store::append>(1);
     caller.lose_session();
     CHECK(lost(std::move(future)).ran == Ran::maybe);
-    CHECK(caller.link.take_repeated() == 0);
+    CHECK(caller.link.take_retried() == 0);
   }
   SUBCASE("cancelled") {
     Caller caller;
@@ -165,7 +165,7 @@ TEST_CASE("what was not declared, was cancelled or is too late is not repeated, 
     auto future = caller.call<&Store::put>(1);
     future.cancel();
     caller.lose_session();
-    CHECK(caller.link.take_repeated() == 0);
+    CHECK(caller.link.take_retried() == 0);
     CHECK(error_of(std::move(future)).code == Errc::cancelled);
   }
   SUBCASE("too late") {
@@ -174,7 +174,7 @@ TEST_CASE("what was not declared, was cancelled or is too late is not repeated, 
     caller.limit_ns = 0;
     auto future = caller.call<&Store::put>(1);
     caller.lose_session();
-    CHECK(caller.link.take_repeated() == 0);
+    CHECK(caller.link.take_retried() == 0);
     CHECK(error_of(std::move(future)).ran != Ran::no);
   }
   SUBCASE("the Env has ended") {
@@ -182,7 +182,7 @@ TEST_CASE("what was not declared, was cancelled or is too late is not repeated, 
     caller.connect();
     auto future = caller.call<&Store::put>(1);
     caller.lose_env();
-    CHECK(caller.link.take_repeated() == 0);
+    CHECK(caller.link.take_retried() == 0);
     CHECK(lost(std::move(future)).ran == Ran::maybe);
   }
   SUBCASE("the Env ends while the call waits to be sent again") {
@@ -190,14 +190,14 @@ TEST_CASE("what was not declared, was cancelled or is too late is not repeated, 
     caller.connect();
     auto future = caller.call<&Store::put>(1);
     caller.lose_session();
-    CHECK(caller.link.take_repeated() == 1);
+    CHECK(caller.link.take_retried() == 1);
     caller.lose_env();
     auto const error = lost(std::move(future));
     CHECK(error.ran == Ran::maybe);
     CHECK(error.text == "env 7 is lost: the test is over");
   }
   SUBCASE("by configuration") {
-    Caller caller(LinkLimits{.repeats_max = 0});
+    Caller caller(LinkLimits{.retries_max = 0});
     caller.connect();
     auto future = caller.call<&Store::put>(1);
     caller.lose_session();
@@ -206,18 +206,18 @@ TEST_CASE("what was not declared, was cancelled or is too late is not repeated, 
 }
 
 TEST_CASE("a call is sent again so many times") {
-  Caller caller(LinkLimits{.repeats_max = 2});
+  Caller caller(LinkLimits{.retries_max = 2});
   caller.connect();
   auto future = caller.call<&Store::put>(1);
   CHECK(caller.sent() == "put 1");
   for (std::uint64_t session = 201; session < 203; ++session) {
     caller.lose_session();
-    CHECK(caller.link.take_repeated() == 1);
+    CHECK(caller.link.take_retried() == 1);
     caller.connect(0, session);
     CHECK(caller.sent() == "put 1 again");
   }
   caller.lose_session();
-  CHECK(caller.link.take_repeated() == 0);
+  CHECK(caller.link.take_retried() == 0);
   auto const error = lost(std::move(future));
   CHECK(error.ran == Ran::maybe);
   CHECK(error.text.ends_with("; the call was sent 3 times"));
@@ -228,10 +228,10 @@ TEST_CASE("where no further session comes about in as much time as the last one 
   caller.connect();
   auto future = caller.call<&Store::put>(1);
   caller.lose_session();
-  CHECK(caller.link.take_repeated() == 1);
+  CHECK(caller.link.take_retried() == 1);
   auto later = caller.call<&Store::put>(2);
   REQUIRE(caller.link.resume_is_over(caller.link.cut()));  // nobody could be dialled
-  CHECK(caller.link.take_repeated() == 0);
+  CHECK(caller.link.take_retried() == 0);
   auto const error = lost(std::move(future));
   CHECK(error.ran == Ran::maybe);
   CHECK(error.text.find(" times") == std::string::npos);
@@ -239,16 +239,16 @@ TEST_CASE("where no further session comes about in as much time as the last one 
 }
 
 TEST_CASE("what no carrier took does not count") {
-  Caller caller(LinkLimits{.repeats_max = 1});
+  Caller caller(LinkLimits{.retries_max = 1});
   caller.connect();
   caller.cut();
   auto future = caller.call<&Store::put>(1);
   REQUIRE(caller.link.resume_is_over(caller.link.cut()));
-  CHECK(caller.link.take_repeated() == 1);
+  CHECK(caller.link.take_retried() == 1);
   caller.connect(0, 201);
   CHECK(caller.sent() == "put 1");
   caller.lose_session();
-  CHECK(caller.link.take_repeated() == 1);
+  CHECK(caller.link.take_retried() == 1);
   caller.connect(0, 202);
   CHECK(caller.sent() == "put 1 again");
   caller.lose_session();
@@ -260,22 +260,22 @@ TEST_CASE("what one Worker calls at another stays in order") {
   caller.connect();
   auto first = caller.call<&Store::put>(1);
   auto second = caller.call<&Store::put>(2);
-  SUBCASE("calls that are repeated, and later ones") {
+  SUBCASE("calls that are retried, and later ones") {
     auto third = caller.call<&Store::find>(3);
     caller.lose_session();
     auto fourth = caller.call<&Store::append>(4);
-    CHECK(caller.link.take_repeated() == 3);
+    CHECK(caller.link.take_retried() == 3);
     caller.connect(0, 201);
     CHECK(caller.sent() == "put 1 again, put 2 again, find 3 again, append 4");
     caller.lose_env();
     for (auto* const future : {&first, &second, &third, &fourth}) CHECK(lost(std::move(*future)).ran == Ran::maybe);
   }
-  SUBCASE("a later call cannot be repeated, and may have run: neither is what was before it") {
+  SUBCASE("a later call cannot be retried, and may have run: neither is what was before it") {
     auto third = caller.call<&Store::append>(3);
     auto fourth = caller.call<&Store::put>(4);
     auto other = caller.call_at<&Store::put>(ConcId{32}, 5);
     caller.lose_session();
-    CHECK(caller.link.take_repeated() == 2);
+    CHECK(caller.link.take_retried() == 2);
     for (auto* const future : {&first, &second, &third}) CHECK(lost(std::move(*future)).ran == Ran::maybe);
     caller.connect(0, 201);
     CHECK(caller.sent() == "put 4 again, put 5 again");
@@ -296,7 +296,7 @@ TEST_CASE("what one Worker calls at another stays in order") {
   }
 }
 
-TEST_CASE("a call is not repeated behind a later one that was answered, though its own answer is lost") {
+TEST_CASE("a call is not retried behind a later one that was answered, though its own answer is lost") {
   Caller caller;
   caller.connect();
   auto first = caller.call<&Store::put>(1);
@@ -313,7 +313,7 @@ TEST_CASE("a call is not repeated behind a later one that was answered, though i
     caller.answer_last(4);
     CHECK(third.get() == 4);
   }
-  SUBCASE("by a value of a method that may be repeated itself") {
+  SUBCASE("by a value of a method that may be retried itself") {
     auto third = caller.call<&Store::put>(4);
     caller.answer_last(4);
     CHECK(third.get() == 4);
@@ -344,7 +344,7 @@ TEST_CASE("a call is not repeated behind a later one that was answered, though i
   lost(std::move(other));
 }
 
-TEST_CASE("where the peer has begun anew, what was not sent yet goes first, and nothing is repeated behind it") {
+TEST_CASE("where the peer has begun anew, what was not sent yet goes first, and nothing is retried behind it") {
   Caller caller;
   caller.connect();
   auto first = caller.call<&Store::put>(1);
@@ -352,7 +352,7 @@ TEST_CASE("where the peer has begun anew, what was not sent yet goes first, and 
   caller.cut();
   auto third = caller.call<&Store::append>(3);
   caller.connect(0, 201);
-  CHECK(caller.link.take_repeated() == 1);
+  CHECK(caller.link.take_retried() == 1);
   CHECK(caller.sent() == "append 3, put 2 again");
   CHECK(lost(std::move(first)).ran == Ran::maybe);
   caller.lose_env();
@@ -408,7 +408,7 @@ TEST_CASE("what is kept of a call goes with it, and makes room for others") {
   auto future = caller.call<&Store::size_of>(std::string(6000, 'x'));
   for (std::uint64_t session = 201; session < 204; ++session) {
     caller.lose_session();
-    CHECK(caller.link.take_repeated() == 1);
+    CHECK(caller.link.take_retried() == 1);
     caller.connect(0, session);
   }
   caller.lose_env();
@@ -423,7 +423,7 @@ TEST_CASE("no more bytes are kept to be sent again than requests may wait to be 
   auto second = caller.call<&Store::size_of>(std::string(6000, 'x'));
   auto third = caller.call_at<&Store::put>(ConcId{48}, 3);
   caller.lose_session();
-  CHECK(caller.link.take_repeated() == 2);
+  CHECK(caller.link.take_retried() == 2);
   CHECK(error_of(std::move(second)).ran == Ran::maybe);
   CHECK_FALSE(first.ready());
   CHECK_FALSE(third.ready());
@@ -432,7 +432,7 @@ TEST_CASE("no more bytes are kept to be sent again than requests may wait to be 
   lost(std::move(third));
 }
 
-TEST_CASE("after a repeat, an error may have run whatever it says") {
+TEST_CASE("after a retry, an error may have run whatever it says") {
   Caller caller;
   caller.connect();
   auto future = caller.call<&Store::put>(1);
@@ -444,12 +444,12 @@ TEST_CASE("after a repeat, an error may have run whatever it says") {
   CHECK(info.ran == Ran::maybe);
 }
 
-TEST_CASE("a connection that is closed for good is made again for what is repeated, once its cause has had its time") {
+TEST_CASE("a connection that is closed for good is made again for what is retried, once its cause has had its time") {
   Caller caller;
   caller.connect();
   auto future = caller.call<&Store::put>(1);
   CHECK(caller.link.carrier_down(*caller.carrier, Ending::final) == Link::Next::give_up);
-  CHECK(caller.link.take_repeated() == 1);
+  CHECK(caller.link.take_retried() == 1);
   CHECK(caller.link.begin_dial());
   caller.link.give_up("connection lost");
   CHECK_FALSE(future.ready());
@@ -461,7 +461,7 @@ TEST_CASE("a connection that is closed for good is made again for what is repeat
 
 // --- the Env that serves -----------------------------------------------------------------------------------------
 
-TEST_CASE("a repeated call whose first run goes on is not run again; one that has been answered is") {
+TEST_CASE("a retried call whose first run goes on is not run again; one that has been answered is") {
   PlayedEnv peer(here, elsewhere);
   Running corps;
   Event release;
@@ -476,7 +476,7 @@ TEST_CASE("a repeated call whose first run goes on is not run again; one that ha
   CHECK(store.get<&Store::puts>().get() == 3);
 }
 
-TEST_CASE("a repeated call is not run behind a later one of the same caller, whose first run goes on") {
+TEST_CASE("a retried call is not run behind a later one of the same caller, whose first run goes on") {
   PlayedEnv peer(here, elsewhere);
   Running corps;
   Event release;
@@ -491,4 +491,4 @@ TEST_CASE("a repeated call is not run behind a later one of the same caller, who
   CHECK(other.get<&Store::puts>().get() == 1);
 }
 
-}  // namespace net_repeat_test
+}  // namespace net_retry_test

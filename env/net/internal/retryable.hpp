@@ -16,9 +16,9 @@ namespace corps::net {
 /// was answered meanwhile, behind which none of them is sent again. Nothing is kept between Workers that have no such calls away.
 /// Threads: one at a time, where nothing else is said. Limits: the requests have `bytes_max` bytes at most; a call of which there
 /// is no copy is not sent again.
-class Repeatable {
+class Retryable {
  public:
-  explicit Repeatable(std::size_t bytes_max) noexcept : bytes_max_(bytes_max) {}
+  explicit Retryable(std::size_t bytes_max) noexcept : bytes_max_(bytes_max) {}
 
   bool empty() const noexcept { return pairs_.empty(); }
   /// Whether a request of this size can be kept, for now. Any thread.
