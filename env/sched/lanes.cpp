@@ -265,7 +265,16 @@ void Lanes::stay_inside(Lane& lane) noexcept {
   outside_.load(std::memory_order_acquire)->hand_over();
 }
 
+/// Who looks around misses what comes outside, and keeps its core.
+bool Lanes::looks_around(Lane const& lane) const noexcept { return !lane.rested && (lane.called_back || !may_go_outside(lane)); }
+
 void Lanes::sleep(Lane& lane) {
+  auto const begin_ns = detail::recent_now_ns();
+  sleep_here_or_outside(lane);
+  lane.rested = detail::recent_now_ns() - begin_ns >= patience_.rest_ns;
+}
+
+void Lanes::sleep_here_or_outside(Lane& lane) {
   lane.awake_since = lane.turns.load(std::memory_order_relaxed);
   lane.left_outside = false;
   lane.called_back = true;

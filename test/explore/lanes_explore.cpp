@@ -48,6 +48,7 @@
 
 namespace corps::detail {
 std::int64_t now_ns() noexcept { return explore::kernel.clock(); }
+std::int64_t recent_now_ns() noexcept { return now_ns(); }
 }  // namespace corps::detail
 
 namespace lanes_explore {
@@ -85,6 +86,7 @@ struct Program {
   bool last_retires = false;  // the last of those that serve is a spare one: the second time it looks, it is not needed
   bool closes = false;        // the first from outside closes the lanes in the end
   bool has_door = false;      // one of the threads without work waits there, and not at its bell
+  bool rests = false;         // each sleep was a long one: no thread looks around before the next
 };
 
 std::string as_text(Program const& program) {
@@ -183,7 +185,8 @@ void check_all_done() {
 void start(Program const& program, std::size_t lane_count) {
   std::memset(static_cast<void*>(&world), 0, sizeof(world));
   explore::kernel = {};
-  auto& lanes = *new (world.lanes_memory) Lanes(lane_count, {.searches_before_parking = 1, .quiet_looks_max = 1});
+  auto& lanes = *new (world.lanes_memory) Lanes(
+      lane_count, {.searches_before_parking = 1, .quiet_looks_max = 1, .rest_ns = program.rests ? 0 : 200'000});
   lanes.set_primary(program.last_retires ? lane_count - 1 : lane_count);
   lanes.set_used(lane_count);
   if (program.has_door) lanes.set_outside({std::shared_ptr<void>{}, new (world.door_memory) Door});  // which owns nothing
@@ -227,10 +230,12 @@ TEST_CASE("what comes from outside is served once, wherever the threads are just
 TEST_CASE("no thread sleeps while a job waits behind one that takes long") {
   explore_program({.outside = {"ll"}, .threads = 2});
   explore_program({.outside = {"we"}, .threads = 2}, in_full() ? 1 : 0);
+  explore_program({.outside = {"le"}, .threads = 2, .rests = true});
   if (!in_full()) return;
   explore_program({.outside = {"be"}, .threads = 2});
   explore_program({.outside = {"nwe"}, .threads = 2}, 0);
   explore_program({.outside = {"lee"}, .threads = 2}, 0);
+  explore_program({.outside = {"lee"}, .threads = 2, .rests = true}, 0);
   explore_program({.threads = 3, .queue = "lll"});
 }
 

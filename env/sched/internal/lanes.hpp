@@ -29,6 +29,7 @@ struct alignas(64) Lane {
   std::uint64_t awake_since = 0;  // in its turns: when it last was without work
   bool left_outside = false;      // it was outside then
   bool called_back = true;        // and woken for something inside, or it was not
+  bool rested = false;            // it slept for long then
   bool goes_outside = false;      // if it can; written as `parked`, by itself
   bool parked = false;            // under the idle list's mutex
   bool watches = false;  // it keeps an eye on the slots; written under the idle list's mutex, by itself or before it is woken
@@ -39,13 +40,15 @@ struct alignas(64) Lane {
 /// A job that a running job wakes goes into its lane's slot and runs next on the same thread: no queue, no wake-up. When
 /// other threads are idle, one of them keeps an eye on the slots, and takes what has stayed in one for longer than a turn
 /// should last. One thread that has just run out of work looks around for a while before it sleeps; as long as it does, nobody is
-/// woken for what is queued. Who was idle and has found something wakes the next if there is more.
+/// woken for what is queued. It does not when it slept for long before: whom it has just woken may wait for its core. Who was
+/// idle and has found something wakes the next if there is more.
 class Lanes {
  public:
   /// How long a thread that has run out of work goes on looking.
   struct Patience {
     int searches_before_parking = 500;  // some 10 µs, about what a wake-up takes
     int quiet_looks_max = 8;            // at the slots, before nobody watches them
+    std::int64_t rest_ns = 200'000;     // who slept for as long finds nothing by looking: what comes, comes rarely
   };
 
   explicit Lanes(std::size_t count) : Lanes(count, Patience{}) {}
@@ -115,8 +118,10 @@ class Lanes {
   bool begin_watch(Lane& lane);
   void end_watch(Lane& lane);
   [[gnu::hot]] void sleep(Lane& lane);
+  [[gnu::hot]] void sleep_here_or_outside(Lane& lane);
   [[gnu::hot]] bool may_go_outside(Lane const& lane) const noexcept;
   void stay_inside(Lane& lane) noexcept;
+  [[gnu::hot]] bool looks_around(Lane const& lane) const noexcept;
   [[gnu::hot]] caf::resumable* park(Lane& lane);
   caf::resumable* watch_slots(Lane& lane);
   caf::resumable* take_from_slots(std::vector<std::uint64_t> const& turns_seen);
@@ -148,8 +153,7 @@ caf::resumable* Lanes::pop(Lane& lane, Retire&& retire) {
       pass_on();
       return nullptr;
     }
-    auto* job =
-        may_go_outside(lane) && !lane.called_back ? steal(lane) : search(lane);  // who looks around misses what comes there
+    auto* job = looks_around(lane) ? search(lane) : steal(lane);
     if (job == nullptr) job = park(lane);
     if (job == nullptr) job = pop_own(lane);
     if (job == nullptr) continue;
