@@ -127,11 +127,28 @@ def header_errors(path, text):
         yield f"{path}:1: has no #pragma once"
 
 
+UNIT_TEST = re.compile(r"^test/unit/([a-z0-9_]+_test)\.cpp$")
+
+
+def name_errors(path, text):
+    """Unit tests are compiled several files as one, so each keeps its names to itself."""
+    match = UNIT_TEST.match(path)
+    if not match:
+        return
+    place = f"namespace {match.group(1)} {{"
+    if place not in text.splitlines():
+        yield f"{path}:1: has no `{place}`: unit tests are compiled several files as one, each in a namespace of its own"
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(r"using\s+namespace\s", line) and place not in text.splitlines()[: number - 1]:
+            yield f"{path}:{number}: {line}: opens a namespace for the files after this one; it belongs below `{place}`"
+
+
 def errors_of(path, raw):
     text = without_comments(raw) if path.endswith((".cpp", ".hpp")) else raw
     if path.endswith((".cpp", ".hpp")):
         yield from include_errors(path, text)
         yield from header_errors(path, text)
+        yield from name_errors(path, text)
     yield from word_errors(path, text, raw)
 
 
@@ -150,17 +167,19 @@ def self_test():
         ("examples/x/a.cpp", "#include <corps/detail/cell.hpp>\n", 1),
         ("examples/x/a.cpp", '#include "env/host/a.hpp"\n', 1),
         ("workers/dir/a.cpp", '#include "env/host/a.hpp"\n', 1),
-        ("test/unit/a_test.cpp", "void f() { std::this_thread::sleep_for(10ms); }\n", 1),
-        ("test/unit/a_test.cpp", "Task<void> f() { co_await corps::sleep_for(10ms); }\n", 0),
+        ("test/unit/a.cpp", "void f() { std::this_thread::sleep_for(10ms); }\n", 1),
+        ("test/unit/a.cpp", "Task<void> f() { co_await corps::sleep_for(10ms); }\n", 0),
         ("test/bench/ours/a.cpp", '#include <corps/corps.hpp>\n#include <corps/detail/cell.hpp>\n#include "test/bench/measure.hpp"\n', 1),
         ("test/bench/caf/a.cpp", '#include <caf/send.hpp>\n#include <corps/corps.hpp>\n', 1),
         ("test/bench/floor/a.cpp", "void f() { std::this_thread::sleep_for(10ms); }\n", 0),
-        ("test/unit/a_test.cpp", 'network.listen("tcp:127.0.0.1:7000");\n', 1),
-        ("test/unit/a_test.cpp", 'network.listen("tcp:127.0.0.1:0");\n', 0),
-        ("test/unit/a_test.cpp", 'CHECK(parse("tcp:127.0.0.1:7000"));\n', 0),
+        ("test/unit/a.cpp", 'network.listen("tcp:127.0.0.1:7000");\n', 1),
+        ("test/unit/a.cpp", 'network.listen("tcp:127.0.0.1:0");\n', 0),
+        ("test/unit/a.cpp", 'CHECK(parse("tcp:127.0.0.1:7000"));\n', 0),
         ("test/system/a_test.py", 'server.bind(("127.0.0.1", 7000))\n', 1),
         ("test/system/a_test.py", 'server.bind(("127.0.0.1", 0))\n', 0),
-        ("test/unit/a_test.cpp", "void f() { usleep(1); }  // check-ok: it is the work of the Conc under test\n", 0),
+        ("test/unit/a.cpp", "void f() { usleep(1); }  // check-ok: it is the work of the Conc under test\n", 0),
+        ("test/unit/a_test.cpp", "namespace a_test {\nusing namespace kit;\n}\n", 0),
+        ("test/unit/a_test.cpp", "using namespace kit;\nnamespace {\n}\n", 2),
         ("test/system/a_test.py", "time.sleep(1)\n", 1),
         ("env/mail/a.cpp", "std::atomic_thread_fence(std::memory_order_seq_cst);\n", 1),
     ]

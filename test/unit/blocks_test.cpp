@@ -9,7 +9,7 @@
 #include "test/unit/runtime_kit.hpp"
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-namespace {
+namespace blocks_test {
 constinit thread_local std::uint64_t news = 0;  // of this thread
 
 void* counted(std::size_t bytes) {
@@ -17,24 +17,28 @@ void* counted(std::size_t bytes) {
   if (auto* const block = std::malloc(bytes == 0 ? 1 : bytes)) return block;
   throw std::bad_alloc{};
 }
-}  // namespace
-void* operator new(std::size_t bytes) { return counted(bytes); }
-void* operator new[](std::size_t bytes) { return counted(bytes); }
+}  // namespace blocks_test
+
+void* operator new(std::size_t bytes) { return blocks_test::counted(bytes); }
+void* operator new[](std::size_t bytes) { return blocks_test::counted(bytes); }
 void operator delete(void* block) noexcept { std::free(block); }
 void operator delete[](void* block) noexcept { std::free(block); }
 void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
-constexpr bool keeps_blocks = true;
-#else
-namespace {
-constexpr std::uint64_t news = 0;
-}
-constexpr bool keeps_blocks = false;  // each is an allocation that the sanitizer sees
-#endif
-
-using namespace runtime_kit;
 
 namespace blocks_test {
+constexpr bool keeps_blocks = true;
+}
+#else
+namespace blocks_test {
+constexpr std::uint64_t news = 0;
+constexpr bool keeps_blocks = false;  // each is an allocation that the sanitizer sees
+}  // namespace blocks_test
+#endif
+
+namespace blocks_test {
+
+using namespace runtime_kit;
 
 struct Point {
   double x = 0;
@@ -75,10 +79,6 @@ class Counter : public corps::Conc {
  private:
   corps::Name<Plotter> plotter_;
 };
-
-}  // namespace blocks_test
-
-using namespace blocks_test;
 
 TEST_CASE("a call takes one block, its answer none; a Task one more") {
   Running const corps{{"env.threads=1"}};
@@ -127,3 +127,5 @@ TEST_CASE("blocks that one thread takes and another gives back go round, and wha
   CHECK(corps::mail::shared_block_bytes() < left);
   for (std::size_t i = 0; i < many / 2; ++i) corps::detail::give_block(blocks[i], bytes);
 }
+
+}  // namespace blocks_test

@@ -6,7 +6,7 @@
 
 #include "test/unit/config_kit.hpp"
 
-namespace {
+namespace command_line_test {
 
 using namespace config_kit;
 
@@ -29,8 +29,6 @@ bool complains(CommandLine const& line, std::string_view part) {
   return line.action == CommandLine::Action::say && line.exit_code == 2 && has(line.message, part) &&
          has(line.message, "Usage: ");
 }
-
-}  // namespace
 
 TEST_CASE("command line: of an application") {
   auto const line = application({"--config", "a.toml", "find", "--set", "limits.stop=1s", "--config=b.toml", "[0-9],[a-f]",
@@ -129,3 +127,5 @@ TEST_CASE("command line: of the tool") {
   CHECK(complains(command({"version", "x"}), "x"));
   CHECK(complains(command({"--foo"}), "--foo"));
 }
+
+}  // namespace command_line_test

@@ -8,11 +8,9 @@
 #include "env/boot/internal/units.hpp"
 #include "test/unit/config_kit.hpp"
 
-namespace {
+namespace config_bad_input_test {
 
 using namespace config_kit;
-
-}  // namespace
 
 TEST_CASE("config: files that are none (C01)") {
   Folder const folder;
@@ -261,3 +259,5 @@ TEST_CASE("config: values the application cannot be given") {
   CHECK(has(text_error("[[corps.args.a]]\nb = 1"), "corps.args.a: holds a table in a list"));
   CHECK(has(text_error("corps.args.a = [{}]"), "corps.args.a: holds a table in a list"));
 }
+
+}  // namespace config_bad_input_test

@@ -3,7 +3,7 @@
 #include "corps/pack.hpp"
 #include "test/unit/config_kit.hpp"
 
-namespace {
+namespace config_hosts_test {
 
 using namespace config_kit;
 
@@ -93,4 +93,4 @@ TEST_CASE("hosts: what is wrong is said with its place and the remedy") {
   CHECK(load_text(host("a", "envs = 3")).settings.corps.envs == 3);
 }
 
-}  // namespace
+}  // namespace config_hosts_test

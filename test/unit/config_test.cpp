@@ -16,7 +16,7 @@
 #include "env/boot/internal/units.hpp"
 #include "test/unit/config_kit.hpp"
 
-namespace {
+namespace config_test {
 
 using namespace config_kit;
 using namespace std::chrono_literals;
@@ -30,8 +30,6 @@ template <class T>
 std::string get_error(std::string_view text, std::string_view key) {
   return config_error([&] { get<T>(text, key); });
 }
-
-}  // namespace
 
 TEST_CASE("config: without any layer every key has its documented default") {
   auto const loaded = load(with_files({}), {"HOME=/root", "CORPSE=1"});
@@ -444,3 +442,5 @@ TEST_CASE("config: the reference lists exactly the keys there are") {
   CHECK(loaded.settings.limits.request_timeout == 90s);
   CHECK(loaded.config.get<int>("searchers_per_env") == 2);
 }
+
+}  // namespace config_test

@@ -26,7 +26,7 @@
 #include "env/host/internal/process.hpp"
 #include "env/host/internal/signals.hpp"
 
-namespace {
+namespace host_process_test {
 
 using namespace corps::host;
 
@@ -110,8 +110,6 @@ bool has_disposition(int signal, void (*expected)(int)) {
   struct sigaction action {};
   return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == expected;
 }
-
-}  // namespace
 
 // What the children run.
 
@@ -335,3 +333,5 @@ TEST_CASE("closed standard descriptors are replaced") {
 TEST_CASE("a child notices the end of its starter, and an orphan is told so at once") {
   CHECK(end_of_role("becomes the foster parent of an orphan") == "exited with status 0");
 }
+
+}  // namespace host_process_test

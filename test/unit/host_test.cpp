@@ -24,7 +24,7 @@
 #include "env/host/internal/system_error.hpp"
 #include "env/host/internal/unique_fd.hpp"
 
-namespace {
+namespace host_test {
 
 using namespace corps::host;
 
@@ -71,8 +71,6 @@ std::string refusal(UniqueFd memory) {
 }
 
 bool contains(std::string const& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
-}  // namespace
 
 TEST_CASE("UniqueFd closes what it owns, once") {
   int const raw = open_null();
@@ -296,3 +294,5 @@ TEST_CASE("secrets are overwritten and change hands without a copy") {
   cleanse(third.bytes());
   CHECK(std::ranges::all_of(third.bytes(), [](std::byte byte) { return byte == std::byte{0}; }));
 }
+
+}  // namespace host_test

@@ -13,7 +13,7 @@
 #include "test/unit/net_test_kit.hpp"
 
 namespace corps::net {
-namespace {
+namespace net_dial_test {
 
 using namespace std::chrono_literals;
 using test::identity_of;
@@ -231,7 +231,6 @@ TEST_CASE("dial: the system keeps little of what is sent and not read, in front 
   CHECK(kept <= std::size_t{768} << 10);
 }
 
-}  // namespace
 std::thread no_thread(std::string, std::function<void()>) {
   throw std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again)};
 }
@@ -267,4 +266,5 @@ TEST_CASE("where no thread can be started, large messages are unpacked where the
   CHECK(unpacked == std::vector{corps::net::FrameKind::request, corps::net::FrameKind::answer});
 }
 
+}  // namespace net_dial_test
 }  // namespace corps::net

@@ -15,7 +15,7 @@
 #include "test/unit/net_frame_kit.hpp"
 
 namespace corps::net {
-namespace {
+namespace net_fragments_test {
 
 using Bytes = std::vector<std::byte>;
 
@@ -244,5 +244,5 @@ TEST_CASE("fragments: what no Env sends is refused, and its memory is given back
   CHECK(given_up.why().empty());
 }
 
-}  // namespace
+}  // namespace net_fragments_test
 }  // namespace corps::net

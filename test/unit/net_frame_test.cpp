@@ -9,7 +9,7 @@
 #include "test/unit/net_test_kit.hpp"
 
 namespace corps::net {
-namespace {
+namespace net_frame_test {
 
 using test::Bytes;
 using test::bytes_of;
@@ -200,5 +200,5 @@ TEST_CASE("frame: nothing is read after a failure") {
   CHECK(reader.failure() == "unexpected frame: kind 99");
 }
 
-}  // namespace
+}  // namespace net_frame_test
 }  // namespace corps::net

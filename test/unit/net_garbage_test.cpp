@@ -15,7 +15,7 @@
 #include "test/unit/net_test_kit.hpp"
 
 namespace corps::net {
-namespace {
+namespace net_garbage_test {
 
 using namespace std::chrono_literals;
 using test::authenticate;
@@ -401,5 +401,5 @@ TEST_CASE("garbage: log lines are limited, and the rest is counted") {
   CHECK(lines[4] == "after");
 }
 
-}  // namespace
+}  // namespace net_garbage_test
 }  // namespace corps::net

@@ -7,7 +7,7 @@
 #include "test/unit/net_test_kit.hpp"
 
 namespace corps::net {
-namespace {
+namespace net_gathering_test {
 
 using test::depart;
 using test::Flush;
@@ -143,5 +143,5 @@ TEST_CASE("gathering: each frame of a turn that goes on and on leaves meanwhile"
   }
 }
 
-}  // namespace
+}  // namespace net_gathering_test
 }  // namespace corps::net

@@ -7,7 +7,7 @@
 #include "test/unit/net_test_kit.hpp"
 
 namespace corps::net {
-namespace {
+namespace net_handshake_test {
 
 using test::Bytes;
 using test::bytes_of;
@@ -386,5 +386,5 @@ TEST_CASE("handshake: frames of an open connection are not taken before it is on
   }
 }
 
-}  // namespace
+}  // namespace net_handshake_test
 }  // namespace corps::net

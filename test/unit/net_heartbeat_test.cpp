@@ -6,7 +6,7 @@
 #include "test/unit/net_test_kit.hpp"
 
 namespace corps::net {
-namespace {
+namespace net_heartbeat_test {
 
 using namespace std::chrono_literals;
 using test::authenticate;
@@ -90,5 +90,5 @@ TEST_CASE("heartbeats: two that have nothing to say stay together") {
   CHECK(client.closed.empty());
 }
 
-}  // namespace
+}  // namespace net_heartbeat_test
 }  // namespace corps::net

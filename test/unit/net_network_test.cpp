@@ -11,7 +11,7 @@
 #include "test/unit/net_test_kit.hpp"
 
 namespace corps::net {
-namespace {
+namespace net_network_test {
 
 using namespace std::chrono_literals;
 using test::authenticate;
@@ -491,5 +491,5 @@ TEST_CASE("network: a callback that does not return does not hold up stop") {
   CHECK(changed.wait_for(lock, 5s, [&] { return over; }));
 }
 
-}  // namespace
+}  // namespace net_network_test
 }  // namespace corps::net

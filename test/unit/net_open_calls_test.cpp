@@ -7,7 +7,7 @@
 #include "corps/pack.hpp"
 
 namespace corps::net {
-namespace {
+namespace net_open_calls_test {
 
 class Nothing final : public detail::Request {
  public:
@@ -67,5 +67,5 @@ TEST_CASE("open calls: many, of which some stay while others come and go") {
   }
 }
 
-}  // namespace
+}  // namespace net_open_calls_test
 }  // namespace corps::net

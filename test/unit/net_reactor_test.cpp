@@ -14,7 +14,7 @@
 #include <thread>
 
 namespace corps::net {
-namespace {
+namespace net_reactor_test {
 
 using namespace std::chrono_literals;
 using Done = std::binary_semaphore;
@@ -248,5 +248,5 @@ TEST_CASE("reactor: stop waits for the visitor, and then nobody is let in") {
   visitor.join();
 }
 
-}  // namespace
+}  // namespace net_reactor_test
 }  // namespace corps::net

@@ -12,7 +12,7 @@
 #include "test/unit/net_memory_carrier.hpp"
 
 namespace corps::net {
-namespace {
+namespace net_session_test {
 
 using test::frame_with_room;
 using test::MemoryCarrier;
@@ -551,5 +551,5 @@ TEST_CASE("session: nothing is lost, doubled or out of order, whatever the carri
   for (std::uint32_t seed = 1; seed <= seeds; ++seed) survive(seed);
 }
 
-}  // namespace
+}  // namespace net_session_test
 }  // namespace corps::net

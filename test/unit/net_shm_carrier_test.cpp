@@ -11,7 +11,7 @@
 #include "test/unit/net_test_kit.hpp"
 
 namespace corps::net {
-namespace {
+namespace net_shm_carrier_test {
 
 using test::bytes_of;
 using test::identity_of;
@@ -214,5 +214,5 @@ TEST_CASE("shm carrier: a peer that breaks the rules afterwards ends its own lin
   CHECK(server.closed[0].second == said);
 }
 
-}  // namespace
+}  // namespace net_shm_carrier_test
 }  // namespace corps::net

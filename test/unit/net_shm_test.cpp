@@ -19,7 +19,7 @@
 #include "test/unit/net_test_kit.hpp"
 
 namespace corps::net {
-namespace {
+namespace net_shm_test {
 
 using test::Bytes;
 
@@ -343,5 +343,5 @@ TEST_CASE("shm: a side of a link that is not used takes one page; without descri
   CHECK(why == "no memory file: Too many open files");
 }
 
-}  // namespace
+}  // namespace net_shm_test
 }  // namespace corps::net

@@ -13,7 +13,7 @@
 #include "test/unit/tls_kit.hpp"
 
 namespace corps::net {
-namespace {
+namespace net_tls_test {
 
 using namespace std::chrono_literals;
 using test::Authority;
@@ -613,5 +613,5 @@ TEST_CASE("tls: what is wrong with the files is said before anything is done wit
   CHECK(own(site.ca.issue({.name = "both", .usage = "serverAuth,clientAuth"})) == "no error");
 }
 
-}  // namespace
+}  // namespace net_tls_test
 }  // namespace corps::net

@@ -22,7 +22,7 @@
 
 #include "corps/error.hpp"
 
-namespace {
+namespace pack_test {
 
 using corps::DecodeError;
 using corps::Overloaded;
@@ -400,4 +400,4 @@ TEST_CASE("bytes: a buffer grows, is moved, is cut") {
   CHECK(content(buffer) == std::vector<int>{5});
 }
 
-}  // namespace
+}  // namespace pack_test

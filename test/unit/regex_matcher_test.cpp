@@ -8,7 +8,7 @@
 
 #include "examples/regex_search/line_pattern.hpp"
 
-namespace {
+namespace regex_matcher_test {
 
 using regex_search::many_lines_form;
 using regex_search::Matcher;
@@ -36,8 +36,6 @@ std::string reason_of(std::string_view pattern) {
   }
   return "no error";
 }
-
-}  // namespace
 
 TEST_CASE("a line is found with its begin and end") {
   Matcher matcher("b+");
@@ -162,3 +160,5 @@ TEST_CASE("a match that needs much stack ends in an answer or an error") {
     CHECK(std::string_view(error.what()).find("ambiguous") != std::string_view::npos);
   }
 }
+
+}  // namespace regex_matcher_test

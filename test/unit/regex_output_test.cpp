@@ -9,7 +9,7 @@
 
 #include "examples/regex_search/progress.hpp"
 
-namespace {
+namespace regex_output_test {
 
 using namespace std::chrono_literals;
 using regex_search::Counts;
@@ -26,8 +26,6 @@ Part part(std::string text, bool done, bool line_open = false) {
 }
 
 using Jobs = std::vector<std::uint64_t>;
-
-}  // namespace
 
 TEST_CASE("sorted output waits for the job whose turn it is") {
   Output output(true);
@@ -154,3 +152,5 @@ TEST_CASE("the summary adds up and shows the share of each Env") {
         "  Env 0          3 files        3.0 MB  75 %        2 hits     1.50 s busy\n"
         "  Env 1          3 files        1.0 MB  25 %        2 hits     1.50 s busy\n");
 }
+
+}  // namespace regex_output_test

@@ -13,7 +13,7 @@
 #include "examples/regex_search/walk.hpp"
 #include "regex_files.hpp"
 
-namespace {
+namespace regex_scan_test {
 
 using regex_search::Counts;
 using regex_search::Cursor;
@@ -67,8 +67,6 @@ std::string hits(TestFiles const& files, std::string const& pattern, std::string
   for (std::size_t at = 0; (at = text.find(path + ':', at)) != std::string::npos;) text.erase(at, path.size() + 1);
   return text;
 }
-
-}  // namespace
 
 TEST_CASE("hits are printed as path:line:text") {
   TestFiles const files;
@@ -248,8 +246,6 @@ TEST_CASE("newlines are counted at every length") {
   CHECK(regex_search::count_newlines(std::string(100'000, '\n')) == 100'000);
 }
 
-namespace {
-
 /// Patterns made of pieces that treat newlines, line ends and sets of bytes in many ways.
 class Patterns {
  public:
@@ -348,8 +344,6 @@ GrepAnswer grep(TestFiles const& files, std::string const& pattern, std::string 
   return {trouble && !gave_up, gave_up, std::move(text)};
 }
 
-}  // namespace
-
 TEST_CASE("random patterns over random files find what grep finds") {
   if (std::system("grep -P x /dev/null >/dev/null 2>&1; test $? -eq 1") != 0) {
     MESSAGE("no grep -P here to compare with");
@@ -387,3 +381,5 @@ TEST_CASE("random patterns over random files find what grep finds") {
   }
   CHECK(compared > 100);
 }
+
+}  // namespace regex_scan_test

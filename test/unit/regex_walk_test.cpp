@@ -10,7 +10,7 @@
 
 #include "regex_files.hpp"
 
-namespace {
+namespace regex_walk_test {
 
 using regex_search::Batch;
 using regex_search::FileProblem;
@@ -57,8 +57,6 @@ class InDirectory {
  private:
   std::filesystem::path before_;
 };
-
-}  // namespace
 
 TEST_CASE("files come in byte order of the names in each directory") {
   TestFiles const files;
@@ -187,3 +185,5 @@ TEST_CASE("with little memory the same files come in the same order") {
     CHECK(all_of(Walk(files.root(), std::nullopt, names_bytes_max)).files == wanted);
   }
 }
+
+}  // namespace regex_walk_test

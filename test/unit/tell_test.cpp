@@ -74,10 +74,6 @@ class Speaker : public corps::Conc {
 
 std::uint64_t dead(DeadLetter kind) { return corps::mail::dead_letters()[static_cast<std::size_t>(kind)]; }
 
-}  // namespace tell_test
-
-using namespace tell_test;
-
 TEST_CASE("a small tell with two words of arguments is one cache line") {
   CHECK(sizeof(corps::detail::Tell<corps::detail::MethodOp<&Listener::fail>>) <= 64);
   CHECK(corps::detail::ends_at_return<corps::detail::MethodOp<&Listener::fail>>());
@@ -156,3 +152,5 @@ TEST_CASE("a tell to a Worker that has ended is counted, also one that waited in
   CHECK(dead(DeadLetter::no_worker) == before + 2);
   holding.get();
 }
+
+}  // namespace tell_test
