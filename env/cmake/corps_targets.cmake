@@ -5,6 +5,11 @@
 # are compiled without optimisation in Debug: with a sanitizer their assertions take four times as long otherwise.
 add_library(corps_test_flags INTERFACE)
 target_link_libraries(corps_test_flags INTERFACE corps_flags)
+if(CORPS_SANITIZE_TESTS_LESS)
+  # Half of the time that the tests take to compile for the address sanitizer goes into `null` and `alignment`. It finds what is read or
+  # written through a null pointer by itself; the library, and the programs of the system tests of the same templates, keep both.
+  target_compile_options(corps_test_flags INTERFACE -fno-sanitize=${CORPS_SANITIZE_TESTS_LESS})
+endif()
 target_compile_options(corps_test_flags INTERFACE
   $<$<CONFIG:Debug>:-O0>
   # GCC 12 sees overflows that cannot happen in strings that it builds in one expression with -O2.
@@ -150,7 +155,8 @@ function(corps_add_kit name)
 endfunction()
 
 # corps_add_unit_tests(<target> FOLDER <folder> [LIBRARIES <target>...]): one program of all *_test.cpp of a folder, one
-# CTest test for each file.
+# CTest test for each file. What two files have in common is compiled once where several are compiled as one; each keeps its
+# names in a namespace of its own, called like the file.
 function(corps_add_unit_tests target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER" "LIBRARIES")
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${arg_FOLDER}/*_test.cpp)
@@ -159,6 +165,12 @@ function(corps_add_unit_tests target)
                                  corps_header_only ${arg_LIBRARIES})
   target_compile_definitions(${target} PRIVATE CORPS_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   corps_use_pch(${target} corps_test_pch)
+  if(CORPS_TESTS_AT_ONCE)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${CORPS_TESTS_AT_ONCE})
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/${arg_FOLDER}/main.cpp PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    # GCC looks at who sees a frame of a coroutine of a lambda only in files that are included, as these are now.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
   foreach(source IN LISTS sources)
     cmake_path(GET source STEM stem)
     cmake_path(RELATIVE_PATH source BASE_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE file)
