@@ -4,6 +4,7 @@ find_package(CAF REQUIRED COMPONENTS core)
 find_package(cereal REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
+find_package(ISAL REQUIRED)
 # Linked statically: the little of it that links need starts faster than the whole library is loaded, in every Env.
 set(OPENSSL_USE_STATIC_LIBS TRUE)
 find_package(OpenSSL 3 REQUIRED COMPONENTS SSL Crypto)

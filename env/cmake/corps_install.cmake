@@ -17,4 +17,5 @@ configure_package_config_file(env/cmake/corpsConfig.cmake.in ${PROJECT_BINARY_DI
                               INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/corpsConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/corpsConfig.cmake ${PROJECT_BINARY_DIR}/corpsConfigVersion.cmake env/cmake/FindCAF.cmake
+              env/cmake/FindISAL.cmake
         DESTINATION ${package_dir})

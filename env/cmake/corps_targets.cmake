@@ -222,7 +222,7 @@ function(corps_add_headers_alone target)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
   target_compile_options(${target} PRIVATE -O0 -g0)
   target_link_libraries(${target} PRIVATE corps_flags Threads::Threads cereal::cereal fmt::fmt spdlog::spdlog CAF::core OpenSSL::SSL
-                        doctest::doctest corps_header_only)
+                        ISAL::isal doctest::doctest corps_header_only)
 endfunction()
 
 # corps_add_identity_test(<name> <source>): the program must print the same, compiled by this build's compiler and by <other>.

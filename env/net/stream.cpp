@@ -145,7 +145,7 @@ bool Stream::read_shm(int turns_max) {
       if (!room.empty()) reader_.filled(size);
       if (!take(room.empty() ? buffer.first(size) : buffer.first(0))) return false;
     } else if (!shm_->read_failure().empty()) {
-      finish(std::string(shm_->read_failure()), Ending::final, true);
+      finish(std::string(shm_->read_failure()), shm_->is_damaged() ? Ending::cut : Ending::final, true);
       return false;
     } else if (shm_->sleep()) {
       bell_->arm_read();

@@ -18,6 +18,7 @@ SYSTEM_HEADER = re.compile(r"^<(?:[a-z_0-9]+|(?:sys|linux|netinet|arpa|net)/[a-z
 ASIO = r"<boost/(?:asio|beast|system|core)\b[^>]*>"
 CAF = r"<caf/[^>]*>"
 OPENSSL = r"<openssl/[^>]*>"
+ISAL = r"<isa-l/[^>]*>"
 CEREAL = r"<cereal/[^>]*>"
 PFR = r"<boost/pfr(?:/[^>]*|\.hpp)>"
 FMT = r"<fmt/[^>]*>"
@@ -49,7 +50,7 @@ class Rule:
         return any(pattern.match(include) for pattern in self.allowed)
 
 
-ENV_LIBRARIES = [FMT, CEREAL, PFR, ASIO, OPENSSL, SPDLOG, TOML, CLI11]
+ENV_LIBRARIES = [FMT, CEREAL, PFR, ASIO, OPENSSL, ISAL, SPDLOG, TOML, CLI11]
 WORKER_LIBRARIES = [FMT, CEREAL]
 ENV = anything_of("corps", "env")
 ENV_PLAIN = r'"env/(?:boot|http|host)/(?!internal/)[^"]*"'

@@ -101,7 +101,7 @@ void we_write(World& world, std::size_t size) {
   require(count <= std::min(size, ring_bytes));
   world.own_sent += count;
   static_cast<void>(world.writer.publish());
-  require(world.us.side.written.load() == world.own_sent);
+  require(Written::from(world.us.side.written.load()).count == static_cast<std::uint32_t>(world.own_sent));
   if (!world.writer.failure().empty()) require(!world.writer.wait_for_room());
 }
 

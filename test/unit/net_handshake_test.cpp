@@ -98,8 +98,8 @@ TEST_CASE("handshake: two Envs of one Corps prove themselves to each other") {
                          "10"
                          "00"
                          "0000"
-                         "0700"
-                         "0700"
+                         "0800"
+                         "0800"
                          "c0c0"));
 }
 
@@ -276,11 +276,15 @@ TEST_CASE("handshake: nobody else is this Env") {
 TEST_CASE("handshake: versions") {
   struct Case {
     std::uint16_t lowest, highest;
-    char const* reason;
+    std::string reason;
   };
+  auto const ours = std::to_string(version_max);
+  constexpr std::uint16_t later = version_max + 1;
+  auto const mismatch = "version mismatch: the peer speaks " + std::to_string(later) + " to " + std::to_string(later + 1) +
+                        ", this process " + ours;
   for (auto const& [lowest, highest, reason] :
-       {Case{8, 9, "version mismatch: the peer speaks 8 to 9, this process 7"},
-        Case{1, 1, "version mismatch: the peer speaks 1, this process 7"}, Case{6, 1, "hello with an empty range of versions"}}) {
+       {Case{later, later + 1, mismatch}, Case{1, 1, "version mismatch: the peer speaks 1, this process " + ours},
+        Case{6, 1, "hello with an empty range of versions"}}) {
     Pair pair;
     auto hello = pair.client.output();
     put_number(hello.data() + 16, lowest);
@@ -294,22 +298,22 @@ TEST_CASE("handshake: versions") {
     Pair pair;
     Bytes hello(magic.begin(), magic.end());
     Bytes payload(100);
-    put_number(payload.data(), std::uint16_t{8});
-    put_number(payload.data() + 2, std::uint16_t{9});
+    put_number(payload.data(), later);
+    put_number(payload.data() + 2, static_cast<std::uint16_t>(later + 1));
     auto const frame = frame_bytes(FrameKind::hello, payload);
     hello.insert(hello.end(), frame.begin(), frame.end());
     CHECK(feed(pair.server, hello) == State::failed);
-    CHECK(pair.server.reason() == "version mismatch: the peer speaks 8 to 9, this process 7");
+    CHECK(pair.server.reason() == mismatch);
     CHECK(feed(pair.client, pair.server.output()) == State::failed);
-    CHECK(pair.client.reason() == "refused: version mismatch: the peer speaks 7, this process 7");
+    CHECK(pair.client.reason() == "refused: version mismatch: the peer speaks " + ours + ", this process " + ours);
   }
   SUBCASE("a server cannot choose what was not offered") {
     Pair pair;
     feed(pair.server, pair.client.output());
     auto challenge = pair.server.output();
-    put_number(challenge.data() + 16, std::uint16_t{8});
+    put_number(challenge.data() + 16, later);
     CHECK(feed(pair.client, challenge) == State::failed);
-    CHECK(pair.client.reason() == "the peer chose version 8, which was not offered");
+    CHECK(pair.client.reason() == "the peer chose version " + std::to_string(later) + ", which was not offered");
   }
 }
 

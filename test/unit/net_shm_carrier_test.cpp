@@ -182,7 +182,11 @@ TEST_CASE("shm carrier: a peer that breaks the rules afterwards ends its own lin
   REQUIRE(rogue.of_server[1]);
   REQUIRE(server.opened());
   auto const ring_bell = [&] { REQUIRE(::eventfd_write(rogue.of_server[1].get(), 1) == 0); };
+  auto const all_of = [](std::span<std::byte const> bytes) {
+    return Written{static_cast<std::uint32_t>(bytes.size()), crc32c(crc32c_of_nothing, bytes)}.packed();
+  };
   std::string said;
+  auto ending = Ending::final;
   SUBCASE("an index that cannot be") {
     side->side().written = 1'000'000;
     ring_bell();
@@ -191,9 +195,18 @@ TEST_CASE("shm carrier: a peer that breaks the rules afterwards ends its own lin
   SUBCASE("an illegal frame") {
     auto const frame = test::frame_bytes(4, 99, bytes_of("what"));
     std::memcpy(side->ring().data(), frame.data(), frame.size());
-    side->side().written = frame.size();
+    side->side().written = all_of(frame);
     ring_bell();
     said = "unexpected frame: kind 99";
+  }
+  SUBCASE("other bytes than were written") {
+    auto const frame = test::frame_bytes(FrameKind::request, bytes_of("what"));
+    std::ranges::copy(frame, side->ring().begin());
+    side->side().written = all_of(frame);
+    side->ring()[frame.size() - 1] ^= std::byte{1};
+    ring_bell();
+    said = "the checksum of what the peer wrote into shared memory is wrong";
+    ending = Ending::cut;
   }
   SUBCASE("bytes in the socket") {
     REQUIRE(rogue.socket.send(bytes_of("x")));
@@ -206,12 +219,14 @@ TEST_CASE("shm carrier: a peer that breaks the rules afterwards ends its own lin
   }
   SUBCASE("its end in the middle of a frame") {
     side->ring()[0] = std::byte{9};
-    side->side().written = 3;
+    side->side().written = all_of(side->ring().first(3));
     rogue.socket.close();
     said = "connection closed by peer in the middle of a frame";
+    ending = Ending::cut;
   }
   REQUIRE(server.wait([&] { return !server.closed.empty(); }));
   CHECK(server.closed[0].second == said);
+  CHECK(server.endings[0] == ending);
 }
 
 }  // namespace net_shm_carrier_test

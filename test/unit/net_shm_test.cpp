@@ -200,10 +200,11 @@ TEST_CASE("shm: counts that cannot be are told, and nothing is taken any more") 
   }
   SUBCASE("less written than before") {
     Pair link;
-    link.a.side().written = 10;
+    link.a.side().written = Written{10, crc32c(crc32c_of_nothing, Bytes(10))}.packed();
     Bytes piece(5);
     CHECK(link.reader.take(piece) == 5);
     link.a.side().written = 7;
+    CHECK(link.reader.take(piece) == 5);  // of what was seen before
     CHECK(link.reader.take(piece) == 0);
     CHECK_FALSE(link.reader.failure().empty());
   }
@@ -225,6 +226,30 @@ TEST_CASE("shm: counts that cannot be are told, and nothing is taken any more") 
     link.b.side().taken = 9;
     CHECK(link.writer.put(pattern(1)) == 0);
     CHECK_FALSE(link.writer.failure().empty());
+  }
+}
+
+TEST_CASE("shm: a bit that is another than was written is told, and nothing of what was shown with it is handed on") {
+  CHECK(crc32c(crc32c_of_nothing, test::view("123456789")) == ~0xE3069283U);  // the check value that all catalogues give
+  constexpr std::size_t before = 5;
+  for (std::size_t size = 1; size <= small_ring; size += 9) {
+    for (std::size_t bit = 0; bit < 8 * size + 32; ++bit) {
+      Pair link;
+      REQUIRE(link.writer.put(pattern(before)) == before);
+      static_cast<void>(link.writer.publish());
+      REQUIRE(take_all(link.reader) == pattern(before));
+      REQUIRE(link.writer.put(pattern(size, 9)) == size);
+      static_cast<void>(link.writer.publish());
+      if (bit < 8 * size) {
+        link.a.ring()[(before + bit / 8) % small_ring] ^= static_cast<std::byte>(1U << bit % 8);
+      } else {
+        link.a.side().written ^= std::uint64_t{1} << (32 + bit - 8 * size);
+      }
+      REQUIRE(take_all(link.reader, 1 + size / 2).empty());
+      REQUIRE(link.reader.is_damaged());
+      REQUIRE(link.reader.failure() == "the checksum of what the peer wrote into shared memory is wrong");
+      REQUIRE_FALSE(link.reader.sleep());
+    }
   }
 }
 

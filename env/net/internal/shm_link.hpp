@@ -51,6 +51,7 @@ class ShmLink {
   /// After read() gave nothing. True: the bell rings when there is something.
   bool sleep() noexcept { return reader_->sleep(); }
   std::string_view read_failure() const noexcept { return reader_->failure(); }
+  bool is_damaged() const noexcept { return reader_->is_damaged(); }
 
   /// Takes as much as there is room for. 0 may be write_failure().
   std::size_t write(std::span<iovec const> parts) noexcept;
