@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "corps/error.hpp"
 
@@ -15,7 +16,17 @@ constexpr std::string_view remedy = "the message is damaged, or its sender was b
 
 Packer::Packer(detail::ByteBuffer& out, std::size_t bytes_max)
     : cereal::OutputArchive<Packer>(this), out_(out), begin_(out.size()), bytes_max_(bytes_max) {}
+Packer::Packer(detail::ByteBuffer& out, std::size_t bytes_max, detail::AllGiven& given, std::size_t copied_bytes_max)
+    : Packer(out, bytes_max) {
+  given_ = &given;
+  given_bytes_min_ = copied_bytes_max + 1;
+}
 Packer::~Packer() = default;
+
+void Packer::keep(std::span<std::byte const> bytes, std::unique_ptr<detail::Keeper> keeper) {
+  given_->push_back({out_.size(), bytes, std::move(keeper)});
+  bytes_kept_ += bytes.size();
+}
 
 void Packer::too_long(std::size_t more) const {
   throw Overloaded(

@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "corps/detail/bytes.hpp"
+#include "corps/detail/given.hpp"
 #include "corps/detail/packable.hpp"
 
 /// Packing: values to bytes and back. Arguments and results travel packed, and Images are packed state.
@@ -45,6 +46,8 @@ static_assert(std::endian::native == std::endian::little,
 class Packer final : public cereal::OutputArchive<Packer> {
  public:
   explicit Packer(detail::ByteBuffer& out, std::size_t bytes_max = message_bytes_max_default);
+  /// What give() gets and what is larger than `copied_bytes_max` goes into `given`, and is not copied.
+  Packer(detail::ByteBuffer& out, std::size_t bytes_max, detail::AllGiven& given, std::size_t copied_bytes_max);
   ~Packer() override;
 
   template <class... T>
@@ -61,13 +64,23 @@ class Packer final : public cereal::OutputArchive<Packer> {
     return (*this)(value);
   }
 
+  /// Packs values that nobody needs any more: of strings and vectors in them the memory may be taken.
+  template <class... T>
+  Packer& give(T&... values) {
+    static_assert((!std::is_const_v<T> && ...), "corps: a const value cannot be given away");
+    kept_bytes_min_ = given_bytes_min_;
+    (pack(values), ...);
+    kept_bytes_min_ = SIZE_MAX;
+    return *this;
+  }
+
   /// Bytes as they are.
   void put(void const* bytes, std::size_t count) {
     if (count > bytes_max_ - bytes_packed()) too_long(count);
     out_.append(bytes, count);
   }
   /// Bytes packed by this Packer so far.
-  std::size_t bytes_packed() const noexcept { return out_.size() - begin_; }
+  std::size_t bytes_packed() const noexcept { return out_.size() - begin_ + bytes_kept_; }
 
  private:
   using Base = cereal::OutputArchive<Packer>;
@@ -111,6 +124,8 @@ class Packer final : public cereal::OutputArchive<Packer> {
   template <class T>
   void pack_elements(T const& container);
   template <class T>
+  void pack_bytes_of(T const& container);
+  template <class T>
   void pack_variant(T const& value);
   template <class T>
   void pack_own(T const& value);
@@ -122,6 +137,8 @@ class Packer final : public cereal::OutputArchive<Packer> {
   }
   void leave() noexcept { --level_; }
 
+  void keep(std::span<std::byte const> bytes, std::unique_ptr<detail::Keeper> keeper);
+
   [[noreturn]] void too_long(std::size_t more) const;
   [[noreturn]] static void too_deep();
   [[noreturn]] static void variant_without_value();
@@ -130,6 +147,10 @@ class Packer final : public cereal::OutputArchive<Packer> {
   std::size_t begin_;
   std::size_t bytes_max_;
   std::uint32_t level_ = 0;
+  detail::AllGiven* given_ = nullptr;
+  std::size_t given_bytes_min_ = SIZE_MAX;  // that are worth keeping
+  std::size_t kept_bytes_min_ = SIZE_MAX;   // the same, of what is packed now
+  std::size_t bytes_kept_ = 0;
 };
 
 /// Takes values out of bytes, which may be anybody's: a Cereal input archive. `unpacker(a, b, c)` assigns in that order.

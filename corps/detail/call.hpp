@@ -63,11 +63,11 @@ struct Call final : Reply<typename Op::Result> {
   void collect() override {
     if constexpr (Op::awaits) collect_task(*this);
   }
-  void pack_arguments(Packer& out) const override {
-    std::apply([&](auto const&... args) { ((void)out(args), ...); }, arguments);
+  void pack_arguments(Packer& out) override {
+    std::apply([&](auto&... args) { out.give(args...); }, arguments);
   }
-  void pack_result(Packer& out) const override {
-    if constexpr (!std::is_void_v<Result>) out(*this->result);
+  void pack_result(Packer& out) override {
+    if constexpr (!std::is_void_v<Result>) out.give(*this->result);
   }
   void unpack_result(Unpacker& in) override {
     this->result.emplace();

@@ -67,11 +67,11 @@ struct Create final : Reply<Name<T>> {
     take_started(*this);
     this->result.emplace(this->server->address(), this->server);
   }
-  void pack_arguments(Packer& out) const override {
+  void pack_arguments(Packer& out) override {
     pack_info(out, info);
-    std::apply([&](auto const&... args) { ((void)out(args), ...); }, arguments);
+    std::apply([&](auto&... args) { out.give(args...); }, arguments);
   }
-  void pack_result(Packer& out) const override { out(*this->result); }
+  void pack_result(Packer& out) override { out(*this->result); }
   void unpack_result(Unpacker& in) override {
     this->result.emplace();
     in(*this->result);

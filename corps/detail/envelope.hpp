@@ -100,8 +100,9 @@ struct Request : Envelope {
 
   /// Runs the method in the target's turn; ends with finish() or fail(), at once or when its coroutine ends.
   virtual void invoke(Cell& cell) = 0;
-  virtual void pack_arguments(Packer& out) const = 0;
-  virtual void pack_result(Packer& out) const = 0;
+  /// Once: what they pack they may give away, see Packer::give().
+  virtual void pack_arguments(Packer& out) = 0;
+  virtual void pack_result(Packer& out) = 0;
   virtual void unpack_result(Unpacker& in) = 0;
   /// Takes the result out of the coroutine, if it was served by one, which has ended; throws what it threw.
   virtual void collect() {}

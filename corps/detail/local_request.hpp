@@ -10,8 +10,8 @@ template <class Base = Request>
 struct LocalRequest : Base {
   using Base::Base;
   void invoke(Cell&) final {}
-  void pack_arguments(Packer&) const final {}
-  void pack_result(Packer&) const final {}
+  void pack_arguments(Packer&) final {}
+  void pack_result(Packer&) final {}
   void unpack_result(Unpacker&) final {}
 };
 

@@ -40,12 +40,17 @@ void Packer::pack_known(T const& value) {
     put_number(value);
   } else if constexpr (kind == Kind::text) {
     put_number(static_cast<std::uint64_t>(value.size()));
-    put(value.data(), value.size());
+    pack_bytes_of(value);
   } else if constexpr (kind == Kind::path) {
     pack_known(value.native());
-  } else if constexpr (kind == Kind::sequence || kind == Kind::set || kind == Kind::map) {
+  } else if constexpr (kind == Kind::sequence) {
     put_number(static_cast<std::uint64_t>(value.size()));
     pack_elements(value);
+  } else if constexpr (kind == Kind::set || kind == Kind::map) {
+    put_number(static_cast<std::uint64_t>(value.size()));
+    auto const kept_bytes_min = std::exchange(kept_bytes_min_, SIZE_MAX);  // keys are const
+    pack_elements(value);
+    kept_bytes_min_ = kept_bytes_min;
   } else if constexpr (kind == Kind::array) {
     if constexpr (std::tuple_size_v<T> == 0)
       put_nothing();
@@ -78,11 +83,26 @@ void Packer::pack_known(T const& value) {
 template <class T>
 void Packer::pack_elements(T const& container) {
   if constexpr (detail::BulkCopied<T>) {
-    put(container.data(), container.size() * sizeof(typename T::value_type));
+    pack_bytes_of(container);
   } else {
     // Named by type, because an element of vector<bool> is a proxy.
     for (typename T::value_type const& element : container) pack_known(element);
   }
+}
+
+/// Who gives a value away says so with give(): then it is not const.
+template <class T>
+void Packer::pack_bytes_of(T const& container) {
+  auto const count = container.size() * sizeof(typename T::value_type);
+  if constexpr (detail::can_be_kept<T>) {
+    if (count >= kept_bytes_min_) [[unlikely]] {
+      if (count > bytes_max_ - bytes_packed()) too_long(count);
+      auto keeper = std::make_unique<detail::KeeperOf<T>>(std::move(const_cast<T&>(container)));
+      auto const bytes = std::as_bytes(std::span(keeper->value));
+      return keep(bytes, std::move(keeper));
+    }
+  }
+  put(container.data(), count);
 }
 
 template <class T>
@@ -96,9 +116,11 @@ void Packer::pack_variant(T const& value) {
 template <class T>
 void Packer::pack_own(T const& value) {
   std::size_t const begin = out_.size();
+  auto const kept_bytes_min = std::exchange(kept_bytes_min_, SIZE_MAX);  // what it packs may be somebody else's
   enter();
   Base::operator()(value);
   leave();
+  kept_bytes_min_ = kept_bytes_min;
   if (out_.size() == begin) put_nothing();
 }
 

@@ -65,8 +65,8 @@ bool const registered = [] {
 struct Ask final : detail::Reply<Batch> {
   Ask(std::uint64_t of, Asks what, std::uint64_t items) : Reply(&ask_record), number(of), asks(what), allowed(items) {}
   void invoke(detail::Cell&) override {}
-  void pack_arguments(Packer& out) const override { out(number, asks, allowed); }
-  void pack_result(Packer& out) const override {
+  void pack_arguments(Packer& out) override { out(number, asks, allowed); }
+  void pack_result(Packer& out) override {
     out(result->count, result->ended, result->failed);
     if (result->failed) out(result->error);
     out.put(result->items.data(), result->items.size());

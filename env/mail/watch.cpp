@@ -82,7 +82,7 @@ std::vector<Watch> take_watch(ConcId id, EnvId from, std::uint64_t token) {
 struct WatchErrand final : Errand<Ending> {
   WatchErrand(MethodRecord const& record, ConcId of, EnvId by, std::uint64_t number)
       : Errand(record, of), from(by), token(number) {}
-  void pack_arguments(Packer& out) const override {
+  void pack_arguments(Packer& out) override {
     Errand::pack_arguments(out);
     out(from, token);
   }

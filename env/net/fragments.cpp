@@ -17,9 +17,10 @@ bool is_whole_kind(FrameKind kind) noexcept { return kind >= FrameKind::request 
 
 // --- sending -------------------------------------------------------------------------------------------------------
 
-std::uint64_t LargeMessages::add(WorkerPair const& pair, FrameKind kind, detail::ByteBuffer& frame) {
+std::uint64_t LargeMessages::add(WorkerPair const& pair, FrameKind kind, detail::ByteBuffer& frame, detail::AllGiven given) {
   auto const ticket = ++last_ticket_;
-  (is_large(frame.size()) ? large_bytes_ : small_bytes_) += frame.size();
+  auto message = std::make_shared<PackedMessage>(std::move(frame), std::move(given));
+  (is_large(message->size()) ? large_bytes_ : small_bytes_) += message->size();
   auto const found = lanes_.find(pair);
   Lanes::iterator lane;
   if (found != lanes_.end()) {
@@ -28,7 +29,7 @@ std::uint64_t LargeMessages::add(WorkerPair const& pair, FrameKind kind, detail:
     lane = waiting_.insert(waiting_.end(), Lane{pair, {}, 0});
     lanes_.emplace(pair, lane);
   }
-  lane->messages.push_back({kind, std::make_shared<detail::ByteBuffer>(std::move(frame)), ticket});
+  lane->messages.push_back({kind, std::move(message), ticket});
   tickets_.insert(ticket);
   return ticket;
 }
@@ -49,7 +50,7 @@ LargeMessages::Next LargeMessages::next() {
   auto& message = lane->messages.front();
   bool const is_cut = message.number != 0;
   auto const size = message.frame->size();
-  auto result = is_cut ? cut(message) : Next{message.kind, std::move(*message.frame), {}};
+  auto result = is_cut ? cut(message) : Next{message.kind, std::move(message.frame->packed()), {}};
   if (!is_cut) small_bytes_ -= size;
   lane->turn_bytes += result.frame.size() + result.part.size();
   bool const ends = !is_cut || message.at == size;
@@ -62,7 +63,8 @@ LargeMessages::Next LargeMessages::next() {
 
 LargeMessages::Next LargeMessages::cut(Message& message) {
   auto const size = message.frame->size();
-  auto const count = std::min(limits_.fragment_bytes, size - message.at);
+  MessagePart part(message.frame, message.at, limits_.fragment_bytes);
+  auto const count = part.size();
   bool const is_copied = count <= copied_fragment_bytes_max;
   Next result{FrameKind::fragment, {}, {}};
   result.frame.reserve(header_bytes + fragment_head_bytes + (is_copied ? count : 0));
@@ -74,9 +76,9 @@ LargeMessages::Next LargeMessages::cut(Message& message) {
   head[5] = static_cast<std::byte>(flags);
   put_number(head + 6, std::uint16_t{0});
   if (is_copied)
-    result.frame.append(message.frame->data() + message.at, count);
+    result.frame.append(part.bytes().data(), count);
   else
-    result.part = MessagePart(message.frame, message.at, count);
+    result.part = std::move(part);
   message.at += count;
   large_bytes_ -= count;
   return result;

@@ -66,7 +66,7 @@ std::int64_t remaining_ns(Request const& request) noexcept {
   return std::max<std::int64_t>(0, request.deadline_ns - detail::recent_now_ns());
 }
 
-void pack_request(Packer& out, Request const& request, std::uint64_t number) {
+void pack_request(Packer& out, Request& request, std::uint64_t number) {
   out(number, request.method->id.hash, static_cast<std::uint64_t>(request.target), remaining_ns(request),
       static_cast<std::uint64_t>(request.caller_id));
   detail::pack_context(out, request.shared);
@@ -117,11 +117,12 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
   mail::StreamsSent streams{env_};
   FrameDraft frame;
   ByteBuffer copy;
+  detail::AllGiven given;
+  bool const is_retryable = !one_way && may_retry(*request);  // then its bytes are needed in one place
   try {
-    Packer out{frame.bytes(), limits_.message_bytes_max};
+    Packer out{frame.bytes(), limits_.message_bytes_max, given, is_retryable ? SIZE_MAX - 1 : limits_.fragment_bytes};
     pack_request(out, *request, number);
-    if (!one_way && may_retry(*request) && retryable_.has_room(frame.bytes().size()))
-      copy.append(frame.bytes().data(), frame.bytes().size());
+    if (is_retryable && retryable_.has_room(frame.bytes().size())) copy.append(frame.bytes().data(), frame.bytes().size());
   } catch (...) {
     request.release()->bounce(packing_failed("the arguments cannot be packed"));
     return false;
@@ -139,7 +140,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
       return false;
     }
     std::unique_lock session_lock{session_mutex_};
-    auto const kept = session_.kept_bytes_for(frame.bytes().size());
+    auto const kept = session_.kept_bytes_for(frame.bytes().size() + detail::bytes_given(given));
     bool const is_bounded = request->method->env_serves != nullptr;  // by the open calls of who makes them
     if (kept > std::min(limits_.in_flight_bytes_max, session_.peer_credit_bytes()) && !is_bounded) {
       session_lock.unlock();
@@ -147,7 +148,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
       request.release()->bounce(link_full(env_, kept));
       return false;
     }
-    auto const frame_number = session_.push(FrameKind::request, frame.bytes(), pair);
+    auto const frame_number = session_.push(FrameKind::request, frame.bytes(), pair, std::move(given));
     streams.keep();
     bool const leaves = session_.is_open();
     session_lock.unlock();
@@ -409,8 +410,9 @@ void Link::answer(std::unique_ptr<Request> request) noexcept {
   if (request->error != nullptr) return answer_with_error(request->origin_call, back, *request->error);
   mail::StreamsSent streams{env_};
   FrameDraft frame;
+  detail::AllGiven given;
   try {
-    Packer out{frame.bytes(), limits_.message_bytes_max};
+    Packer out{frame.bytes(), limits_.message_bytes_max, given, limits_.fragment_bytes};
     out(request->origin_call);
     request->pack_result(out);
   } catch (...) {
@@ -418,7 +420,7 @@ void Link::answer(std::unique_ptr<Request> request) noexcept {
     info.ran = Ran::yes;
     return answer_with_error(request->origin_call, back, info);
   }
-  if (reply(FrameKind::answer, frame.bytes(), back)) streams.keep();
+  if (reply(FrameKind::answer, frame.bytes(), back, std::move(given))) streams.keep();
 }
 
 void Link::answer_with_error(std::uint64_t call, WorkerPair const& pair, ErrorInfo error) noexcept {
@@ -431,7 +433,7 @@ void Link::answer_with_error(std::uint64_t call, WorkerPair const& pair, ErrorIn
   reply(FrameKind::error, frame.bytes(), pair);
 }
 
-bool Link::reply(FrameKind kind, ByteBuffer& frame, WorkerPair const& pair) noexcept {
+bool Link::reply(FrameKind kind, ByteBuffer& frame, WorkerPair const& pair, detail::AllGiven given) noexcept {
   Gathering::Departure departure;
   std::shared_ptr<Carrier> too_slow;
   std::size_t kept = 0;
@@ -440,8 +442,8 @@ bool Link::reply(FrameKind kind, ByteBuffer& frame, WorkerPair const& pair) noex
     if (carrier_ == nullptr && !resuming_) return false;
     std::lock_guard const session_lock{session_mutex_};
     kept = session_.kept_bytes();
-    if (kept == 0 || kept + frame.size() <= limits_.kept_bytes_max) {
-      session_.push(kind, frame, pair);
+    if (kept == 0 || kept + frame.size() + detail::bytes_given(given) <= limits_.kept_bytes_max) {
+      session_.push(kind, frame, pair, std::move(given));
       kept = 0;
       departure.by(carrier_);
     } else {

@@ -12,8 +12,9 @@ constexpr char const* no_resume = "the frame with which the peer begins is missi
 
 }  // namespace
 
-std::uint64_t Session::push(FrameKind kind, detail::ByteBuffer& frame, WorkerPair const& pair) {
-  if (large_.takes(pair, frame.size())) return large_.add(pair, kind, frame) | ticket_bit;
+std::uint64_t Session::push(FrameKind kind, detail::ByteBuffer& frame, WorkerPair const& pair, detail::AllGiven given) {
+  if (large_.takes(pair, frame.size() + detail::bytes_given(given)))
+    return large_.add(pair, kind, frame, std::move(given)) | ticket_bit;
   auto const size = frame.size();
   auto const id = number(kind, frame);
   // However many others there are, those that take turns have theirs.

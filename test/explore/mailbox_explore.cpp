@@ -88,8 +88,8 @@ constexpr int pushes_max = 3;
 struct Item final : corps::detail::Request {
   Item() : Request(nullptr) {}
   void invoke(Cell&) override {}
-  void pack_arguments(corps::Packer&) const override {}
-  void pack_result(corps::Packer&) const override {}
+  void pack_arguments(corps::Packer&) override {}
+  void pack_result(corps::Packer&) override {}
   void unpack_result(corps::Unpacker&) override {}
   int taken = 0;    // by the owner of the mailbox
   int left = 0;     // found when it closed

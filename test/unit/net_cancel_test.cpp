@@ -166,7 +166,7 @@ TEST_CASE("a cancel waits behind a large message of the same two Workers") {
   auto future = caller.call<&Busy::size_of>(std::string(1500, 'x'));
   caller.cancel_last();
   caller.connect();
-  CHECK(caller.carrier->text() == "fragment 1 (1008 bytes), fragment 2 (557 bytes), cancel 3 (8 bytes)");
+  CHECK(caller.carrier->text() == "fragment 1 (57 bytes), fragment 2 (1008 bytes), fragment 3 (508 bytes), cancel 4 (8 bytes)");
   caller.lose_env();
   CHECK(error_of(std::move(future)).code == corps::Errc::worker_lost);
 }

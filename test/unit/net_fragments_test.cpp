@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -162,6 +163,50 @@ TEST_CASE("fragments: what is sent of a large message lies where it was packed, 
     auto const payload = payload_of(*next);
     CHECK(std::ranges::all_of(std::span(payload).subspan(fragment_head_bytes), [](auto byte) { return byte == std::byte{'a'}; }));
   }
+}
+
+/// Says when it is gone.
+struct Watched final : detail::Keeper {
+  explicit Watched(bool& gone) : is_gone(gone) {}
+  ~Watched() override { is_gone = true; }
+  bool& is_gone;
+};
+
+TEST_CASE("fragments: what was given is sent from where it lies, between what was packed, and kept until that has ended") {
+  constexpr std::size_t fragment_bytes = 2000;
+  LargeMessages messages({.fragment_bytes = fragment_bytes, .message_bytes_max = 100'000, .begun_bytes_max = 100'000});
+  Bytes const value(2 * fragment_bytes + 5, std::byte{'v'});
+  Bytes const behind(1, std::byte{'w'});
+  bool gone = false;
+  auto frame = frame_of('a', 30);
+  detail::AllGiven given;
+  given.push_back({header_bytes + 10, value, std::make_unique<Watched>(gone)});
+  given.push_back({header_bytes + 10, behind, nullptr});
+  Bytes expected(10, std::byte{'a'});
+  expected.insert(expected.end(), value.begin(), value.end());
+  expected.insert(expected.end(), behind.begin(), behind.end());
+  expected.insert(expected.end(), 20, std::byte{'a'});
+  messages.add({1, 2}, FrameKind::request, frame, std::move(given));
+  CHECK(messages.bytes() == header_bytes + expected.size());
+
+  Reassembly reassembly({.fragment_bytes = fragment_bytes, .message_bytes_max = 100'000, .begun_bytes_max = 100'000});
+  std::optional<Reassembly::Whole> whole;
+  std::vector<LargeMessages::Next> sent;
+  while (!messages.empty()) {
+    sent.push_back(messages.next());
+    whole = reassembly.take(payload_of(sent.back()));
+  }
+  CHECK(messages.bytes() == 0);
+  CHECK(sent[1].part.bytes().data() == value.data());
+  CHECK(sent[2].part.bytes().data() == value.data() + fragment_bytes);
+  REQUIRE(whole.has_value());
+  detail::ByteBuffer memory;
+  auto const got = in_one_piece(whole->message.payload(), memory);
+  CHECK(std::ranges::equal(got, expected));
+  sent.erase(sent.begin(), sent.begin() + 2);
+  CHECK_FALSE(gone);
+  sent.clear();
+  CHECK(gone);
 }
 
 TEST_CASE("fragments: large ones stay where they were received, small ones are copied together") {

@@ -13,8 +13,8 @@ class Nothing final : public detail::Request {
  public:
   Nothing() : Request(nullptr) {}
   void invoke(detail::Cell&) override {}
-  void pack_arguments(Packer&) const override {}
-  void pack_result(Packer&) const override {}
+  void pack_arguments(Packer&) override {}
+  void pack_result(Packer&) override {}
   void unpack_result(Unpacker&) override {}
 };
 

@@ -376,6 +376,86 @@ TEST_CASE("pack: each type has a smallest size, at least a byte") {
   CHECK(packed_bytes_min<std::chrono::seconds> == 8);
 }
 
+/// Writes a text that is somebody else's.
+struct Borrower {
+  template <class Archive>
+  void save(Archive& archive) const {
+    archive(*text);
+  }
+  template <class Archive>
+  void load(Archive&) {}
+  std::string const* text = nullptr;
+};
+struct Album {
+  std::string title;
+  std::optional<std::vector<double>> samples;
+  std::vector<std::string> texts;
+};
+
+/// What a receiver gets.
+ByteBuffer joined(ByteBuffer const& packed, corps::detail::AllGiven const& given) {
+  ByteBuffer out;
+  std::size_t at = 0;
+  for (auto const& one : given) {
+    out.append(packed.data() + at, one.at - at);
+    out.append(one.bytes.data(), one.bytes.size());
+    at = one.at;
+  }
+  out.append(packed.data() + at, packed.size() - at);
+  return out;
+}
+
+TEST_CASE("pack: of what is given away, large strings and vectors are not copied, and the bytes are the same") {
+  std::string const small(100, 's');
+  std::string const large(1000, 'l');
+  Album album{small, std::vector<double>(200, 1.5), {large, small, large}};
+  auto const copied = pack_bytes(album);
+  auto const* const samples = album.samples->data();
+  auto const* const last = album.texts.back().data();
+  ByteBuffer packed;
+  corps::detail::AllGiven given;
+  Packer packer(packed, 10'000, given, 999);
+  packer.give(album);
+  REQUIRE(given.size() == 3);
+  CHECK(given[0].bytes.data() == reinterpret_cast<std::byte const*>(samples));
+  CHECK(given[2].bytes.data() == reinterpret_cast<std::byte const*>(last));
+  CHECK(bytes_given(given) == 200 * sizeof(double) + 2000);
+  CHECK(packer.bytes_packed() == copied.size());
+  CHECK(content(joined(packed, given)) == content(copied));
+  CHECK(album.title == small);
+}
+
+TEST_CASE("pack: what is not given away, or may be somebody else's, is copied") {
+  std::string large(1000, 'l');
+  auto const is_copied = [&](auto value, bool gives) {
+    auto const plain = pack_bytes(value);
+    ByteBuffer packed;
+    corps::detail::AllGiven given;
+    Packer packer(packed, 10'000, given, 10);
+    gives ? packer.give(value) : packer(value);
+    return given.empty() && content(packed) == content(plain);
+  };
+  CHECK(is_copied(large, false));
+  CHECK(is_copied(Borrower{&large}, true));
+  CHECK(is_copied(std::set<std::string>{large}, true));
+  CHECK(is_copied(std::map<std::string, int>{{large, 1}}, true));
+  CHECK(is_copied(std::deque<char>(1000, 'd'), true));
+  CHECK(!is_copied(std::pair<Borrower, std::string>{{&large}, large}, true));
+  CHECK(large == std::string(1000, 'l'));
+}
+
+TEST_CASE("pack: what is given away counts for the limit, and is not taken past it") {
+  ByteBuffer packed;
+  corps::detail::AllGiven given;
+  Packer packer(packed, 1500, given, 999);
+  std::string first(1000, 'a');
+  std::string second(1000, 'b');
+  packer.give(first);
+  CHECK_THROWS_AS(packer.give(second), Overloaded);
+  CHECK(second.size() == 1000);
+  CHECK(given.size() == 1);
+}
+
 TEST_CASE("bytes: a buffer grows, is moved, is cut") {
   ByteBuffer buffer;
   CHECK(buffer.empty());

@@ -26,8 +26,8 @@ template <class R>
 struct Errand : detail::Reply<R> {
   Errand(detail::MethodRecord const& record, ConcId of) : detail::Reply<R>(&record), conc(of) {}
   void invoke(detail::Cell&) final {}
-  void pack_arguments(Packer& out) const override { out(static_cast<std::uint64_t>(conc)); }
-  void pack_result(Packer& out) const final { out(*this->result); }
+  void pack_arguments(Packer& out) override { out(static_cast<std::uint64_t>(conc)); }
+  void pack_result(Packer& out) final { out(*this->result); }
   void unpack_result(Unpacker& in) final {
     this->result.emplace();
     in(*this->result);

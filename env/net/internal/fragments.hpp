@@ -58,8 +58,8 @@ class LargeMessages {
     return is_large(frame_size) || (!lanes_.empty() && lanes_.contains(pair));
   }
 
-  /// `frame` begins with room for its header. Returns its ticket.
-  std::uint64_t add(WorkerPair const& pair, FrameKind kind, detail::ByteBuffer& frame);
+  /// `frame` begins with room for its header; nothing is `given` with one that is not large. Returns its ticket.
+  std::uint64_t add(WorkerPair const& pair, FrameKind kind, detail::ByteBuffer& frame, detail::AllGiven given = {});
   /// Part of it is here still, so the peer cannot have understood it.
   bool holds(std::uint64_t ticket) const { return tickets_.contains(ticket); }
 
@@ -78,7 +78,7 @@ class LargeMessages {
  private:
   struct Message {
     FrameKind kind;
-    std::shared_ptr<detail::ByteBuffer> frame;
+    std::shared_ptr<PackedMessage> frame;
     std::uint64_t ticket;
     std::size_t at = header_bytes;  // of the first byte that has not left
     std::uint32_t number = 0;       // among the messages sent in fragments; 0: none was sent

@@ -4,21 +4,25 @@
 #include <memory>
 #include <utility>
 
-#include "corps/detail/bytes.hpp"
 #include "env/net/internal/carrier.hpp"
+#include "env/net/internal/packed_message.hpp"
 
 namespace corps::net {
 
-/// Some bytes of a message that is sent in several frames, which all read them where they were packed. The memory lives as long
+/// Some bytes of a message that is sent in several frames, which all read them where they lie. The memory lives as long
 /// as one of its parts; of a large message, the pages go with the parts, which end in the order in which they lie.
 class MessagePart {
  public:
   MessagePart() = default;
-  MessagePart(std::shared_ptr<detail::ByteBuffer> message, std::size_t at, std::size_t count) noexcept
-      : message_(std::move(message)), bytes_(message_->view().subspan(at, count)) {}
-  MessagePart(MessagePart&& other) noexcept : message_(std::move(other.message_)), bytes_(std::exchange(other.bytes_, {})) {}
+  /// From `at` on, `bytes_max` bytes or as many as lie together.
+  MessagePart(std::shared_ptr<PackedMessage const> message, std::size_t at, std::size_t bytes_max) noexcept;
+  MessagePart(MessagePart&& other) noexcept
+      : message_(std::move(other.message_)),
+        together_(std::exchange(other.together_, {})),
+        bytes_(std::exchange(other.bytes_, {})) {}
   MessagePart& operator=(MessagePart&& other) noexcept {
     std::swap(message_, other.message_);
+    std::swap(together_, other.together_);
     std::swap(bytes_, other.bytes_);
     return *this;
   }
@@ -33,7 +37,8 @@ class MessagePart {
  private:
   void give_back() noexcept;
 
-  std::shared_ptr<detail::ByteBuffer> message_;
+  std::shared_ptr<PackedMessage const> message_;
+  Piece together_;
   Piece bytes_;
 };
 

@@ -48,8 +48,9 @@ class Session {
 
   /// Sends a message, whose frame begins with room for its header, and keeps it until it is acknowledged. A small one is copied,
   /// and the buffer stays with the caller; a large one is taken over. One that is larger than a fragment waits for its turns, and
-  /// with it what comes after it between the same two Workers; others overtake. Returns what it is known by.
-  std::uint64_t push(FrameKind kind, detail::ByteBuffer& frame, WorkerPair const& pair = {});
+  /// with it what comes after it between the same two Workers; others overtake. `given`: of one that is larger than a fragment,
+  /// what was not copied into the frame. Returns what it is known by.
+  std::uint64_t push(FrameKind kind, detail::ByteBuffer& frame, WorkerPair const& pair = {}, detail::AllGiven given = {});
   /// Of the frames that are kept.
   std::size_t kept_bytes() const noexcept { return frames_.bytes() + large_.bytes(); }
   /// What a further message of this size is let in by: large ones that wait for their turns do not stand in the way of others.

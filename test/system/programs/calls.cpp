@@ -206,8 +206,8 @@ class OpenRing : public corps::Conc {
 struct Stranger final : corps::detail::Reply<int> {
   Stranger() : Reply<int>(&record) {}
   void invoke(corps::detail::Cell&) override { std::abort(); }
-  void pack_arguments(corps::Packer&) const override {}
-  void pack_result(corps::Packer&) const override {}
+  void pack_arguments(corps::Packer&) override {}
+  void pack_result(corps::Packer&) override {}
   void unpack_result(corps::Unpacker&) override {}
   static constinit corps::detail::MethodRecord record;
 };
@@ -217,8 +217,8 @@ constinit corps::detail::MethodRecord Stranger::record{{0x5742'4e47, "Stranger",
 struct Liar final : corps::detail::Reply<int> {
   explicit Liar(corps::detail::MethodRecord const* which) : Reply<int>(which) {}
   void invoke(corps::detail::Cell&) override { std::abort(); }
-  void pack_arguments(corps::Packer& out) const override { out(std::uint64_t{1} << 62U); }
-  void pack_result(corps::Packer&) const override {}
+  void pack_arguments(corps::Packer& out) override { out(std::uint64_t{1} << 62U); }
+  void pack_result(corps::Packer&) override {}
   void unpack_result(corps::Unpacker&) override {}
 };
 
@@ -226,8 +226,8 @@ struct Liar final : corps::detail::Reply<int> {
 struct Foreign final : corps::detail::Reply<int> {
   Foreign() : Reply<int>(&corps::detail::MethodOp<&Relay::run>::record) {}
   void invoke(corps::detail::Cell&) override { std::abort(); }
-  void pack_arguments(corps::Packer& out) const override { out(std::uint64_t{4711}, std::string{"other::function"}); }
-  void pack_result(corps::Packer&) const override {}
+  void pack_arguments(corps::Packer& out) override { out(std::uint64_t{4711}, std::string{"other::function"}); }
+  void pack_result(corps::Packer&) override {}
   void unpack_result(corps::Unpacker&) override {}
 };
 
