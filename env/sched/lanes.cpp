@@ -1,21 +1,12 @@
 #include "env/sched/internal/lanes.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "corps/detail/cell.hpp"
 #include "env/host/internal/pause.hpp"
 
 namespace corps::sched {
-
-namespace {
-
-/// Fetches the cell of the next turn while the one before it runs.
-void prefetch(caf::resumable const& job) noexcept {
-  auto const* const cell = reinterpret_cast<std::byte const*>(&job);  // which begins with its job
-  for (std::size_t at = 0; at < sizeof(detail::Cell); at += 64) __builtin_prefetch(cell + at, 1);
-}
-
-}  // namespace
 
 void Lanes::push_next(Lane& lane, caf::resumable* job) {
   if (auto* const displaced = lane.next.exchange(job, std::memory_order_seq_cst)) push(lane, displaced);
@@ -24,47 +15,33 @@ void Lanes::push_next(Lane& lane, caf::resumable* job) {
 
 /// Another thread would gain nothing by taking over what this one goes on with at once.
 void Lanes::push_again(Lane& lane, caf::resumable* job) {
-  bool const alone = lane.next.load(std::memory_order_relaxed) == nullptr && lane.queued.load(std::memory_order_seq_cst) == 0;
+  bool const alone = lane.next.load(std::memory_order_relaxed) == nullptr && lane.queue.empty();
   alone ? push_next(lane, job) : push(lane, job);
 }
 
 void Lanes::push(Lane& lane, caf::resumable* job) {
-  queue(lane, job);
+  lane.queue.push(job);
+  wake_for_queued();
+}
+
+void Lanes::push_foreign(Lane& lane, caf::resumable* job) {
+  lane.queue.push_behind(job);
+  wake_for_queued();
+}
+
+void Lanes::wake_for_queued() {
   if (idle_.load(std::memory_order_seq_cst) != 0 && !searching_.load(std::memory_order_seq_cst)) wake_one();
-}
-
-void Lanes::queue(Lane& lane, caf::resumable* job) {
-  std::lock_guard const lock{lane.mutex};
-  lane.queue.push_back(job);
-  lane.queued.store(lane.queue.size(), std::memory_order_seq_cst);
-}
-
-void Lanes::queue(Lane& lane, std::span<caf::resumable* const> jobs) {
-  std::lock_guard const lock{lane.mutex};
-  for (auto* const job : jobs) lane.queue.push_back(job);
-  lane.queued.store(lane.queue.size(), std::memory_order_seq_cst);
 }
 
 /// Where there is a choice, the thread that is woken finds the job in its own queue.
 void Lanes::push_anywhere(caf::resumable* job) {
   if (idle_.load(std::memory_order_seq_cst) != 0 && !searching_.load(std::memory_order_seq_cst)) {
     if (auto* const idle = take_idle()) {
-      queue(*idle, job);
+      idle->queue.push_behind(job);
       return idle->bell.ring();
     }
   }
-  push(lanes_[round_robin_.fetch_add(1, std::memory_order_relaxed) % primary_], job);
-}
-
-caf::resumable* Lanes::pop_queue(Lane& lane) {
-  if (lane.queued.load(std::memory_order_seq_cst) == 0) return nullptr;
-  std::lock_guard const lock{lane.mutex};
-  if (lane.queue.empty()) return nullptr;
-  auto* const job = lane.queue.front();
-  lane.queue.pop_front();
-  if (!lane.queue.empty()) prefetch(*lane.queue.front());
-  lane.queued.store(lane.queue.size(), std::memory_order_seq_cst);
-  return job;
+  push_foreign(lanes_[round_robin_.fetch_add(1, std::memory_order_relaxed) % primary_], job);
 }
 
 caf::resumable* Lanes::pop_own(Lane& lane) {
@@ -75,44 +52,40 @@ caf::resumable* Lanes::pop_own(Lane& lane) {
     }
   }
   lane.streak = 0;  // the queue gets its turn
-  if (auto* const job = pop_queue(lane)) return job;
+  if (auto* const job = lane.queue.pop()) return job;
   return lane.next.exchange(nullptr, std::memory_order_acq_rel);
 }
 
-template <class Take>
-caf::resumable* Lanes::take_from_others(Lane const& lane, Take&& take) {
+/// Work that waits behind a thread that is stuck must not wait until another is idle. What waits behind one that goes on is left
+/// to it: to move a job to another core costs more than a short turn.
+caf::resumable* Lanes::take_from_stuck(Lane& lane) {
   auto const lanes = used();
-  auto const own = static_cast<std::size_t>(&lane - lanes_.data());
-  for (std::size_t step = 1; step <= lanes.size(); ++step)
-    if (auto* const job = take(lanes[(own + step) % lanes.size()])) return job;
+  lane.turns_seen.resize(lanes_.size());
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    auto& from = lanes[i];
+    if (&from == &lane || from.queue.empty()) continue;
+    auto const turns = from.turns.load(std::memory_order_relaxed);
+    if (std::exchange(lane.turns_seen[i], turns) != turns) continue;
+    if (auto* const job = from.queue.take()) return job;
+  }
   return nullptr;
 }
 
-caf::resumable* Lanes::steal_one(Lane& lane) {
-  return take_from_others(lane, [this](Lane& from) { return pop_queue(from); });
-}
-
 caf::resumable* Lanes::steal(Lane& lane) {
-  return take_from_others(lane, [&](Lane& from) { return &from == &lane ? pop_queue(lane) : steal_half(lane, from); });
+  auto const lanes = used();
+  auto const own = static_cast<std::size_t>(&lane - lanes_.data());
+  for (std::size_t step = 1; step < lanes.size(); ++step)
+    if (auto* const job = steal_half(lane, lanes[(own + step) % lanes.size()])) return job;
+  return lane.queue.pop();
 }
 
 /// The older half of what waits in a lane of another thread moves here, and the first of it runs: where turns are short, a visit
 /// for each would cost more than the turn. Who looked for them while they were in no queue is woken in pass_on.
 caf::resumable* Lanes::steal_half(Lane& lane, Lane& from) {
-  if (from.queued.load(std::memory_order_seq_cst) == 0) return nullptr;
   std::array<caf::resumable*, stolen_max> stolen;
-  std::size_t count = 0;
-  {
-    std::lock_guard const lock{from.mutex};
-    auto const half = std::min((from.queue.size() + 1) / 2, stolen_max);
-    for (; count < half; ++count) {
-      stolen[count] = from.queue.front();
-      from.queue.pop_front();
-    }
-    from.queued.store(from.queue.size(), std::memory_order_seq_cst);
-  }
+  auto const count = from.queue.take_half(stolen);
   if (count == 0) return nullptr;
-  if (count > 1) queue(lane, {&stolen[1], count - 1});
+  if (count > 1) lane.queue.push(std::span{stolen}.subspan(1, count - 1));
   return stolen.front();
 }
 
@@ -136,7 +109,7 @@ void Lanes::pass_on() {
 }
 
 bool Lanes::anything_queued() noexcept {
-  return std::ranges::any_of(used(), [](Lane const& lane) { return lane.queued.load(std::memory_order_seq_cst) != 0; });
+  return std::ranges::any_of(used(), [](Lane const& lane) { return !lane.queue.empty(); });
 }
 
 bool Lanes::any_slot_taken() noexcept {
@@ -335,9 +308,7 @@ caf::resumable* Lanes::take_left_over() {
 void Lanes::give_away(Lane& lane) {
   if (lane.left_outside) stay_inside(lane);
   if (auto* const job = lane.next.exchange(nullptr, std::memory_order_acq_rel)) push(lane, job);
-  for (auto waiting = lane.queued.load(std::memory_order_seq_cst); waiting > 0 && idle_.load(std::memory_order_seq_cst) != 0;
-       --waiting)
-    wake_one();
+  for (auto waiting = lane.queue.count(); waiting > 0 && idle_.load(std::memory_order_seq_cst) != 0; --waiting) wake_one();
 }
 
 }  // namespace corps::sched

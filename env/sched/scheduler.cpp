@@ -60,7 +60,7 @@ class LanePolicy : public caf::policy::unprofiled {
   }
   template <class Worker>
   void external_enqueue(Worker* self, caf::resumable* job) {
-    lanes(self).push(lane(self), job);
+    lanes(self).push_foreign(lane(self), job);
   }
   template <class Worker>
   void internal_enqueue(Worker* self, caf::resumable* job) {

@@ -39,6 +39,9 @@ class Sequence {
   void push_back(T const& value) {
     if (has_room()) new (&memory_[sizeof(T) * size_++]) T(value);
   }
+  void resize(std::size_t size) {
+    while (size_ < size && has_room()) new (&memory_[sizeof(T) * size_++]) T();
+  }
   void pop_front() noexcept { erase(begin()); }
   void pop_back() noexcept { erase(end() - 1); }
   void erase(T* place) noexcept {

@@ -5,13 +5,13 @@
 #include <caf/resumable.hpp>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <vector>
 
 #include "env/sched/internal/bell.hpp"
+#include "env/sched/internal/job_queue.hpp"
 #include "env/sched/internal/outside.hpp"
 
 namespace corps::sched {
@@ -19,12 +19,11 @@ namespace corps::sched {
 /// What one thread of the scheduler has to do: a slot for the job that is to run next, whose data are warm, and a queue.
 struct alignas(64) Lane {
   std::atomic<caf::resumable*> next{nullptr};
-  std::atomic<std::uint64_t> turns{0};  // grows with every job taken: tells a busy lane from a stuck one
-  unsigned streak = 0;                  // jobs taken from the slot in a row
-  std::mutex mutex;
+  std::atomic<std::uint64_t> turns{0};    // grows with every job taken: tells a busy lane from a stuck one
+  unsigned streak = 0;                    // jobs taken from the slot in a row
   std::chrono::nanoseconds sleep_max{0};  // how long it may sleep without a look at whether to retire; 0: for ever
-  std::deque<caf::resumable*> queue;
-  std::atomic<std::size_t> queued{0};
+  std::vector<std::uint64_t> turns_seen;  // of each lane, when it last looked whether its thread is stuck
+  JobQueue queue;
   Bell bell;
   std::uint64_t awake_since = 0;  // in its turns: when it last was without work
   bool left_outside = false;      // it was outside then
@@ -59,8 +58,10 @@ class Lanes {
 
   /// From the lane's own thread: `job` runs next here.
   [[gnu::hot]] void push_next(Lane& lane, caf::resumable* job);
-  /// From any thread: `job` queues behind what is there.
+  /// From the lane's own thread: `job` queues behind what is there.
   [[gnu::hot]] void push(Lane& lane, caf::resumable* job);
+  /// The same from any other.
+  void push_foreign(Lane& lane, caf::resumable* job);
   /// From the lane's own thread: `job` has had its turn and wants another. It gives way to the others of this lane; when there
   /// are none, it stays here.
   [[gnu::hot]] void push_again(Lane& lane, caf::resumable* job);
@@ -88,17 +89,14 @@ class Lanes {
 
  private:
   static constexpr unsigned streak_max = 64;
-  static constexpr unsigned turns_between_steals = 64;
+  static constexpr unsigned turns_between_looks = 64;
   /// Between two waits outside. A thread that has more to do leaves that to another.
   static constexpr unsigned visit_turns_max = 64;
   static constexpr std::size_t stolen_max = 64;                      // at once
   static constexpr auto slot_look = std::chrono::microseconds{250};  // longer than a turn whose requests are short
 
   [[gnu::hot]] caf::resumable* pop_own(Lane& lane);
-  [[gnu::hot]] caf::resumable* pop_queue(Lane& lane);
-  template <class Take>
-  caf::resumable* take_from_others(Lane const& lane, Take&& take);
-  [[gnu::hot]] caf::resumable* steal_one(Lane& lane);
+  caf::resumable* take_from_stuck(Lane& lane);
   [[gnu::hot]] caf::resumable* steal(Lane& lane);
   caf::resumable* steal_half(Lane& lane, Lane& from);
   [[gnu::hot]] caf::resumable* search(Lane& lane);
@@ -110,8 +108,7 @@ class Lanes {
   void wake_watcher();
   [[gnu::hot]] Lane* take_idle();
   [[gnu::hot]] Lane* take_idle(std::lock_guard<std::mutex> const&);
-  [[gnu::hot]] void queue(Lane& lane, caf::resumable* job);
-  void queue(Lane& lane, std::span<caf::resumable* const> jobs);
+  [[gnu::hot]] void wake_for_queued();
   [[gnu::hot]] void set_idle_count() noexcept;
   [[gnu::hot]] bool enter_idle(Lane& lane);
   [[gnu::hot]] void leave_idle(Lane& lane);
@@ -145,8 +142,8 @@ template <class Retire>
 caf::resumable* Lanes::pop(Lane& lane, Retire&& retire) {
   auto const turn = lane.turns.fetch_add(1, std::memory_order_relaxed);
   if (lane.left_outside && turn - lane.awake_since > visit_turns_max) stay_inside(lane);
-  if (turn % turns_between_steals == 0)  // work that waits behind a thread that is stuck must not wait until another is idle
-    if (auto* job = steal_one(lane)) return job;
+  if (turn % turns_between_looks == 0)
+    if (auto* job = take_from_stuck(lane)) return job;
   if (auto* job = pop_own(lane)) return job;
   for (;;) {
     if (retire()) {
