@@ -21,26 +21,11 @@ struct Context {
   std::vector<std::pair<std::string, std::string>> keys;
 
   /// The value of a key; null if there is none.
-  std::string const* find(std::string_view key) const noexcept {
-    for (auto const& [name, value] : keys)
-      if (name == key) return &value;
-    return nullptr;
-  }
+  std::string const* find(std::string_view key) const noexcept;
   /// Sets a key, or changes it.
-  void set(std::string_view key, std::string value) {
-    for (auto& [name, old] : keys)
-      if (name == key) {
-        old = std::move(value);
-        return;
-      }
-    keys.emplace_back(key, std::move(value));
-  }
+  void set(std::string_view key, std::string value);
   /// What it takes of `context_bytes_max`: its texts.
-  std::size_t bytes() const noexcept {
-    auto sum = trace.size() + user.size() + sizeof priority;
-    for (auto const& [name, value] : keys) sum += name.size() + value.size();
-    return sum;
-  }
+  std::size_t bytes() const noexcept;
 };
 
 inline constexpr std::size_t context_bytes_max = 4096;

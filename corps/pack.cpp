@@ -89,6 +89,17 @@ bool Unpacker::take_bool() {
   return value == 1;
 }
 
+void Unpacker::take_text(std::string& text) {
+  auto count = take_count(1);
+  text.clear();
+  while (count > 0) {
+    auto const part = take_some(count);
+    if (text.empty() && part.size() < count) text.reserve(count);
+    text.append(reinterpret_cast<char const*>(part.data()), part.size());
+    count -= part.size();
+  }
+}
+
 void Unpacker::take_nothing() {
   if (take_number<std::uint8_t>() != 0) fail("a byte stands for an empty value, and is not 0");
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -233,6 +234,7 @@ class Unpacker final : public cereal::InputArchive<Unpacker> {
     return value;
   }
   bool take_bool();
+  void take_text(std::string& text);
   void take_nothing();
   /// Of the next `count` bytes, those that lie together: at least one, if there are any.
   std::span<std::byte const> take_some(std::size_t count);

@@ -155,18 +155,12 @@ void Unpacker::unpack_known(T& value) {
     else
       value = static_cast<T>(take_bool());
   } else if constexpr (kind == Kind::text) {
-    std::size_t count = take_count(1);
-    auto part = take_some(count);
-    if (part.size() < count) {
-      value.clear();
-      value.reserve(count);
-      for (; part.size() < count; part = take_some(count)) {
-        value.append(reinterpret_cast<char const*>(part.data()), part.size());
-        count -= part.size();
-      }
-      value.append(reinterpret_cast<char const*>(part.data()), part.size());
-    } else {
-      value.assign(reinterpret_cast<char const*>(part.data()), part.size());
+    if constexpr (std::is_same_v<T, std::string>) {
+      take_text(value);
+    } else {  // of another allocator
+      std::string text;
+      take_text(text);
+      value.assign(text.data(), text.size());
     }
   } else if constexpr (kind == Kind::path) {
     typename T::string_type text;

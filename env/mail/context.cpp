@@ -18,6 +18,28 @@
 #include "env/mail/internal/worker_extra.hpp"
 
 namespace corps {
+
+std::string const* Context::find(std::string_view key) const noexcept {
+  for (auto const& [name, value] : keys)
+    if (name == key) return &value;
+  return nullptr;
+}
+
+void Context::set(std::string_view key, std::string value) {
+  for (auto& [name, old] : keys)
+    if (name == key) {
+      old = std::move(value);
+      return;
+    }
+  keys.emplace_back(key, std::move(value));
+}
+
+std::size_t Context::bytes() const noexcept {
+  auto sum = trace.size() + user.size() + sizeof priority;
+  for (auto const& [name, value] : keys) sum += name.size() + value.size();
+  return sum;
+}
+
 namespace detail {
 
 struct SharedContext {
