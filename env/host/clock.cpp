@@ -8,15 +8,17 @@ namespace {
 
 class SystemClock final : public Clock {
  public:
-  std::uint64_t monotonic_ns() override {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
-  }
+  std::uint64_t monotonic_ns() override { return system_monotonic_ns(); }
   std::chrono::system_clock::time_point wall() override { return std::chrono::system_clock::now(); }
 };
 
 }  // namespace
+
+std::uint64_t system_monotonic_ns() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
+}
 
 Clock::~Clock() = default;
 

@@ -196,7 +196,7 @@ EnvFacts env_facts;
 std::int64_t now_ns() noexcept {
   if (sched::simulation != nullptr) [[unlikely]]
     return sched::simulation->now_ns();
-  return static_cast<std::int64_t>(host::Clock::system().monotonic_ns());
+  return static_cast<std::int64_t>(host::system_monotonic_ns());
 }
 
 void route(std::unique_ptr<Request> request, EnvId env) noexcept {
