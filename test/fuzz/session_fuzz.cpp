@@ -256,7 +256,7 @@ class Attacked final : Directory {
     auto const again = std::uint64_t{input_.byte() % 4 == 0} << 63U;
     auto const number = small() | again;
     auto const method = methods[input_.byte() % methods.size()];
-    auto bytes = packed(number, method, small(), static_cast<std::int64_t>(small()) - 1, small());
+    auto bytes = packed(number, method, small(), static_cast<std::int64_t>(small() - 1), small());
     if (input_.byte() % 8 != 0) bytes.append(packed(false).data(), 1);
     if (input_.byte() % 4 != 0) {
       auto const argument = packed(std::uint64_t{input_.byte()});
