@@ -56,6 +56,26 @@ caf::resumable* Lanes::pop_own(Lane& lane) {
   return lane.next.exchange(nullptr, std::memory_order_acq_rel);
 }
 
+/// From a thread that may never be without work, and so never steal.
+caf::resumable* Lanes::look_at_others(Lane& lane, std::uint64_t turn) {
+  if (turn != 0 && turn % turns_between_shares == 0) take_share(lane);
+  return take_from_stuck(lane);
+}
+
+/// Where all threads go on, whose lane has got more Workers than others would serve each of them less often for ever. Who looked
+/// for those that move while they were in no queue is woken in pass_on.
+void Lanes::take_share(Lane& lane) {
+  auto const own = lane.queue.count();
+  for (auto& from : used()) {
+    auto const theirs = from.queue.count();
+    if (theirs < 2 * own + 2) continue;
+    std::array<caf::resumable*, stolen_max> taken;
+    auto const count = from.queue.take_half(std::span{taken}.first(std::min((theirs - own) / 2, stolen_max)));
+    lane.queue.push(std::span{taken}.first(count));
+    return pass_on();
+  }
+}
+
 /// Work that waits behind a thread that is stuck must not wait until another is idle. What waits behind one that goes on is left
 /// to it: to move a job to another core costs more than a short turn.
 caf::resumable* Lanes::take_from_stuck(Lane& lane) {

@@ -88,6 +88,7 @@ struct Program {
   bool last_retires = false;  // the last of those that serve is a spare one: the second time it looks, it is not needed
   bool closes = false;        // the first from outside closes the lanes in the end
   bool has_door = false;      // one of the threads without work waits there, and not at its bell
+  std::uint64_t turns = 0;    // that each of those that serve has had: 0 or 64 looks for stuck ones next, 1024 shares first
   bool rests = false;         // each sleep was a long one: no thread looks around before the next
 };
 
@@ -194,7 +195,8 @@ void start(Program const& program, std::size_t lane_count) {
   if (program.has_door) lanes.set_outside({std::shared_ptr<void>{}, new (world.door_memory) Door});  // which owns nothing
   if (program.last_retires) lanes[lane_count - 1].sleep_max = std::chrono::seconds{1};
   for (auto const& each : program.outside) world.add(each);
-  lanes[0].turns.store(lane_count > program.threads ? 1 : 0);
+  for (std::size_t n = 0; n < program.threads; ++n) lanes[lane_count - 1 - n].turns.store(program.turns);
+  if (lane_count > program.threads) lanes[0].turns.store(1);
   for (auto const each : program.queue) lanes.push(lanes[0], world.handle(world.add({each})));
   if (!program.slot.empty()) lanes.push_next(lanes[0], world.handle(world.add(program.slot)));
 }
@@ -252,6 +254,10 @@ TEST_CASE("what a stuck thread has in its slot and its queue is taken by others"
   explore_program({.threads = 3, .slot = "l", .queue = "ll"}, 0);
 }
 
+TEST_CASE("who has work takes its share of what waits in another lane, and nobody sleeps while it waits in the new one") {
+  explore_program({.threads = 2, .queue = "leee", .turns = 1024}, 0);
+}
+
 TEST_CASE("what a spare thread was woken for does not wait when it retires") {
   explore_program({.outside = {"e"}, .threads = 2, .last_retires = true});
   if (!in_full()) return;
@@ -260,6 +266,7 @@ TEST_CASE("what a spare thread was woken for does not wait when it retires") {
 
 TEST_CASE("who waits outside is called for what comes to the lanes") {
   explore_program({.outside = {"e", "a"}, .has_door = true});
+  explore_program({.outside = {"ee"}, .threads = 2, .has_door = true, .turns = 1}, 0);
   if (!in_full()) return;
   explore_program({.outside = {"ee"}, .threads = 2, .has_door = true}, 0);
   explore_program({.outside = {"ll"}, .threads = 2, .has_door = true});

@@ -178,6 +178,27 @@ TEST_CASE("the slot runs next, then the queue in order; a long streak lets the q
   CHECK(streak < 100);
 }
 
+TEST_CASE("of threads that are never without work none has much more to do than another") {
+  constexpr std::size_t jobs = 41;
+  corps::sched::Lanes lanes{2};
+  lanes.set_primary(2);
+  std::vector<std::unique_ptr<Parcel>> parcels;
+  for (std::size_t i = 0; i < jobs; ++i) parcels.push_back(std::make_unique<Parcel>());
+  auto const pop = [&](std::size_t t) { return lanes.pop(lanes[t], [] { return true; }); };
+  for (std::size_t t = 0; t < 2; ++t) CHECK(pop(t) == nullptr);  // else they seem to be stuck
+  for (auto& parcel : parcels) lanes.push(lanes[parcel == parcels.back() ? 1 : 0], parcel.get());
+  for (int turn = 0; turn < 20'000; ++turn)
+    for (std::size_t t = 0; t < 2; ++t) {
+      auto* const job = pop(t);
+      REQUIRE(job != nullptr);
+      ++static_cast<Parcel&>(*job).delivered;
+      lanes.push_again(lanes[t], job);
+    }
+  CHECK(lanes[0].queue.count() < 2 * jobs / 3);
+  CHECK(lanes[1].queue.count() < 2 * jobs / 3);
+  for (auto& parcel : parcels) CHECK(parcel->delivered < 3'000);  // 976 in the mean
+}
+
 TEST_CASE("no job is lost between threads that push, sleep, watch and steal") {
   constexpr int jobs = 64;
   constexpr int rounds = 3000;

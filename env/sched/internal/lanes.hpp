@@ -40,7 +40,8 @@ struct alignas(64) Lane {
 /// other threads are idle, one of them keeps an eye on the slots, and takes what has stayed in one for longer than a turn
 /// should last. One thread that has just run out of work looks around for a while before it sleeps; as long as it does, nobody is
 /// woken for what is queued. It does not when it slept for long before: whom it has just woken may wait for its core. Who was
-/// idle and has found something wakes the next if there is more.
+/// idle and has found something wakes the next if there is more. Who is never idle looks at the others every now and then: for
+/// what waits behind a thread that is stuck, and, more seldom, for a lane with much more in it than its own.
 class Lanes {
  public:
   /// How long a thread that has run out of work goes on looking.
@@ -90,12 +91,16 @@ class Lanes {
  private:
   static constexpr unsigned streak_max = 64;
   static constexpr unsigned turns_between_looks = 64;
+  static constexpr unsigned turns_between_shares = 1024;
+  static_assert(turns_between_shares % turns_between_looks == 0);
   /// Between two waits outside. A thread that has more to do leaves that to another.
   static constexpr unsigned visit_turns_max = 64;
   static constexpr std::size_t stolen_max = 64;                      // at once
   static constexpr auto slot_look = std::chrono::microseconds{250};  // longer than a turn whose requests are short
 
   [[gnu::hot]] caf::resumable* pop_own(Lane& lane);
+  caf::resumable* look_at_others(Lane& lane, std::uint64_t turn);
+  void take_share(Lane& lane);
   caf::resumable* take_from_stuck(Lane& lane);
   [[gnu::hot]] caf::resumable* steal(Lane& lane);
   caf::resumable* steal_half(Lane& lane, Lane& from);
@@ -143,7 +148,7 @@ caf::resumable* Lanes::pop(Lane& lane, Retire&& retire) {
   auto const turn = lane.turns.fetch_add(1, std::memory_order_relaxed);
   if (lane.left_outside && turn - lane.awake_since > visit_turns_max) stay_inside(lane);
   if (turn % turns_between_looks == 0)
-    if (auto* job = take_from_stuck(lane)) return job;
+    if (auto* job = look_at_others(lane, turn)) return job;
   if (auto* job = pop_own(lane)) return job;
   for (;;) {
     if (retire()) {
