@@ -10,7 +10,7 @@ namespace corps::sched {
 
 void Lanes::push_next(Lane& lane, caf::resumable* job) {
   if (auto* const displaced = lane.next.exchange(job, std::memory_order_seq_cst)) push(lane, displaced);
-  if (idle_.load(std::memory_order_seq_cst) != 0 && !watched_.load(std::memory_order_seq_cst)) wake_watcher();
+  wake_for_kept();
 }
 
 /// Another thread would gain nothing by taking over what this one goes on with at once.
@@ -21,7 +21,7 @@ void Lanes::push_again(Lane& lane, caf::resumable* job) {
 
 void Lanes::push(Lane& lane, caf::resumable* job) {
   lane.queue.push(job);
-  wake_for_queued();
+  keeps_last(lane) ? wake_for_kept() : wake_for_queued();
 }
 
 void Lanes::push_foreign(Lane& lane, caf::resumable* job) {
@@ -31,6 +31,10 @@ void Lanes::push_foreign(Lane& lane, caf::resumable* job) {
 
 void Lanes::wake_for_queued() {
   if (idle_.load(std::memory_order_seq_cst) != 0 && !searching_.load(std::memory_order_seq_cst)) wake_one();
+}
+
+void Lanes::wake_for_kept() {
+  if (idle_.load(std::memory_order_seq_cst) != 0 && !watched_.load(std::memory_order_seq_cst)) wake_watcher();
 }
 
 /// Where there is a choice, the thread that is woken finds the job in its own queue.
@@ -102,11 +106,34 @@ caf::resumable* Lanes::steal(Lane& lane) {
 /// The older half of what waits in a lane of another thread moves here, and the first of it runs: where turns are short, a visit
 /// for each would cost more than the turn. Who looked for them while they were in no queue is woken in pass_on.
 caf::resumable* Lanes::steal_half(Lane& lane, Lane& from) {
+  if (keeps_last(from)) return nullptr;
   std::array<caf::resumable*, stolen_max> stolen;
   auto const count = from.queue.take_half(stolen);
   if (count == 0) return nullptr;
+  if (count == 1) {
+    lane.took_from = &from;
+    lane.took_ns = detail::now_ns();
+  }
   if (count > 1) lane.queue.push(std::span{stolen}.subspan(1, count - 1));
   return stolen.front();
+}
+
+/// The turn of a job that was taken alone has ended.
+void Lanes::judge(Lane& lane) noexcept {
+  auto const now_ns = detail::now_ns();
+  bool const was_short = now_ns - lane.took_ns < patience_.short_turn_ns;
+  auto& from = *std::exchange(lane.took_from, nullptr);
+  from.keeps_last_until_ns.store(was_short ? now_ns + patience_.keep_ns : 0, std::memory_order_relaxed);
+}
+
+bool Lanes::keeps_last(Lane const& lane) noexcept {
+  auto const until_ns = lane.keeps_last_until_ns.load(std::memory_order_relaxed);
+  return until_ns != 0 && lane.queue.holds_one_of_its_own() && detail::recent_now_ns() < until_ns;
+}
+
+/// Whether there is a job that others take only if the lane does not go on.
+bool Lanes::keeps_one(Lane const& lane) noexcept {
+  return lane.next.load(std::memory_order_seq_cst) != nullptr || keeps_last(lane);
 }
 
 /// Who pushes while one searches wakes nobody. So who has searched, with or without success, looks once more after it has said
@@ -125,16 +152,18 @@ caf::resumable* Lanes::search(Lane& lane) {
 /// From a thread that is idle no more: what it was woken for, or nobody was woken for because it searched, may be something else
 /// than it has found.
 void Lanes::pass_on() {
-  if (idle_.load(std::memory_order_seq_cst) != 0 && !searching_.load(std::memory_order_seq_cst) && anything_queued()) wake_one();
+  if (idle_.load(std::memory_order_seq_cst) == 0 || searching_.load(std::memory_order_seq_cst)) return;
+  if (anything_queued())
+    wake_one();
+  else if (any_kept())
+    wake_for_kept();
 }
 
 bool Lanes::anything_queued() noexcept {
-  return std::ranges::any_of(used(), [](Lane const& lane) { return !lane.queue.empty(); });
+  return std::ranges::any_of(used(), [](Lane const& lane) { return !lane.queue.empty() && !keeps_last(lane); });
 }
 
-bool Lanes::any_slot_taken() noexcept {
-  return std::ranges::any_of(used(), [](Lane const& lane) { return lane.next.load(std::memory_order_seq_cst) != nullptr; });
-}
+bool Lanes::any_kept() noexcept { return std::ranges::any_of(used(), &Lanes::keeps_one); }
 
 // --- idle threads ------------------------------------------------------------------------------------------------
 
@@ -238,7 +267,7 @@ void Lanes::end_watch(Lane& lane) {
     lane.watches = false;
     watched_.store(false, std::memory_order_seq_cst);
   }
-  if (any_slot_taken()) wake_watcher();  // this thread has something else to do
+  if (any_kept()) wake_watcher();  // this thread has something else to do
 }
 
 void Lanes::set_outside(std::shared_ptr<Outside> outside) noexcept {
@@ -288,33 +317,35 @@ caf::resumable* Lanes::park(Lane& lane) {
     if (lane.watches) end_watch(lane);  // chosen while it was about to leave
     return nullptr;
   }
-  if (!any_slot_taken() || !begin_watch(lane)) sleep(lane);
-  return lane.watches ? watch_slots(lane) : nullptr;
+  if (!any_kept() || !begin_watch(lane)) sleep(lane);
+  return lane.watches ? watch_kept(lane) : nullptr;
 }
 
-caf::resumable* Lanes::watch_slots(Lane& lane) {
+caf::resumable* Lanes::watch_kept(Lane& lane) {
   std::vector<std::uint64_t> seen(lanes_.size(), 0);
   caf::resumable* found = nullptr;
   for (int quiet = 0; quiet < patience_.quiet_looks_max && found == nullptr;) {
     auto const lanes = used();
     for (std::size_t i = 0; i < lanes.size(); ++i)
-      seen[i] = lanes[i].next.load(std::memory_order_relaxed) == nullptr ? 0 : lanes[i].turns.load(std::memory_order_relaxed);
+      seen[i] = keeps_one(lanes[i]) ? lanes[i].turns.load(std::memory_order_relaxed) : 0;
     if (!enter_idle(lane)) break;
     if (lane.bell.wait_for(slot_look)) break;
     leave_idle(lane);
-    found = take_from_slots(seen);
-    quiet = any_slot_taken() ? 0 : quiet + 1;
+    found = take_kept(seen);
+    quiet = any_kept() ? 0 : quiet + 1;
   }
   end_watch(lane);
   return found;
 }
 
-/// A job out of a slot that its lane has not looked at since.
-caf::resumable* Lanes::take_from_slots(std::vector<std::uint64_t> const& turns_seen) {
+/// A job that is kept by a lane that has not gone on since.
+caf::resumable* Lanes::take_kept(std::vector<std::uint64_t> const& turns_seen) {
   auto const lanes = used();
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     if (turns_seen[i] == 0 || lanes[i].turns.load(std::memory_order_relaxed) != turns_seen[i]) continue;
+    lanes[i].keeps_last_until_ns.store(0, std::memory_order_relaxed);
     if (auto* const job = lanes[i].next.exchange(nullptr, std::memory_order_acq_rel)) return job;
+    if (auto* const job = lanes[i].queue.take()) return job;
   }
   return nullptr;
 }
@@ -327,6 +358,7 @@ caf::resumable* Lanes::take_left_over() {
 
 void Lanes::give_away(Lane& lane) {
   if (lane.left_outside) stay_inside(lane);
+  lane.keeps_last_until_ns.store(0, std::memory_order_relaxed);
   if (auto* const job = lane.next.exchange(nullptr, std::memory_order_acq_rel)) push(lane, job);
   for (auto waiting = lane.queue.count(); waiting > 0 && idle_.load(std::memory_order_seq_cst) != 0; --waiting) wake_one();
 }

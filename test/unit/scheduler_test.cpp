@@ -199,11 +199,62 @@ TEST_CASE("of threads that are never without work none has much more to do than 
   for (auto& parcel : parcels) CHECK(parcel->delivered < 3'000);  // 976 in the mean
 }
 
-TEST_CASE("no job is lost between threads that push, sleep, watch and steal") {
+/// Whatever is taken alone counts as short, and the next ones stay where they are.
+constexpr corps::sched::Lanes::Patience all_turns_are_short{.short_turn_ns = corps::detail::never_ns,
+                                                            .keep_ns = corps::detail::never_ns / 2};
+
+TEST_CASE("where a job that was taken alone had a short turn, the last one in a queue is left to its own thread") {
+  corps::sched::Lanes lanes{2, all_turns_are_short};
+  lanes.set_primary(2);
+  lanes.close();  // nobody sleeps
+  auto const look_for_work = [&](std::size_t t) {
+    int looks = 0;
+    return lanes.pop(lanes[t], [&] { return ++looks == 2; });
+  };
+  for (std::size_t t = 0; t < 2; ++t) CHECK(look_for_work(t) == nullptr);
+  Parcel first;
+  Parcel second;
+  lanes.push(lanes[0], &first);
+  CHECK(look_for_work(1) == &first);
+  CHECK(look_for_work(1) == nullptr);  // it has ended
+  lanes.push(lanes[0], &first);
+  CHECK(look_for_work(1) == nullptr);
+  lanes.push(lanes[0], &second);
+  CHECK(look_for_work(1) == &first);  // of two
+  CHECK(look_for_work(1) == nullptr);
+  CHECK(look_for_work(0) == &second);
+  lanes.push(lanes[0], &first);
+  lanes.give_away(lanes[0]);  // its thread will block
+  CHECK(look_for_work(1) == &first);
+  CHECK(look_for_work(1) == nullptr);
+  lanes.push_foreign(lanes[0], &first);  // whose thread may sleep
+  CHECK(look_for_work(1) == &first);
+}
+
+TEST_CASE("what is left to a thread that is stuck is taken after a while") {
+  corps::sched::Lanes lanes{2, all_turns_are_short};
+  lanes.set_primary(2);
+  (void)lanes.pop(lanes[0], [] { return true; });
+  Parcel parcel;
+  std::atomic<bool> stop{false};
+  Event taken;
+  std::thread idler{[&] {
+    while (lanes.pop(lanes[1], [&] { return stop.load(); }) != nullptr) taken.happen();
+  }};
+  for (int i = 1; i <= 100; ++i) {
+    lanes.push(lanes[0], &parcel);
+    REQUIRE(taken.wait(i));
+  }
+  stop = true;
+  lanes.close();
+  idler.join();
+}
+
+void lose_no_job(corps::sched::Lanes::Patience const& patience_of_lanes) {
   constexpr int jobs = 64;
   constexpr int rounds = 3000;
   constexpr std::size_t threads = 3;
-  corps::sched::Lanes lanes{threads};
+  corps::sched::Lanes lanes{threads, patience_of_lanes};
   lanes.set_primary(threads);
   std::vector<std::unique_ptr<Parcel>> parcels;
   for (int i = 0; i < jobs; ++i) parcels.push_back(std::make_unique<Parcel>());
@@ -232,6 +283,11 @@ TEST_CASE("no job is lost between threads that push, sleep, watch and steal") {
   lanes.close();
   for (auto& runner : runners) runner.join();
   for (auto& parcel : parcels) CHECK(parcel->delivered == rounds);
+}
+
+TEST_CASE("no job is lost between threads that push, sleep, watch and steal") {
+  lose_no_job({});
+  lose_no_job(all_turns_are_short);
 }
 
 TEST_CASE("a job from outside is found by the thread that is woken for it, or by another") {

@@ -38,6 +38,11 @@ class JobQueue {
     auto const begin = begin_.load(std::memory_order_seq_cst);
     return begin == end_.load(std::memory_order_seq_cst);
   }
+  /// Whether all that waits is one job, which its own thread has put there, and comes to when its turn ends.
+  bool holds_one_of_its_own() const noexcept {
+    auto const begin = begin_.load(std::memory_order_seq_cst);
+    return end_.load(std::memory_order_seq_cst) - begin == 1 && behind_count_.load(std::memory_order_seq_cst) == 0;
+  }
   /// Exact only if nobody else takes or brings some.
   std::size_t count() const noexcept {
     auto const behind = behind_count_.load(std::memory_order_seq_cst);

@@ -25,13 +25,17 @@ struct alignas(64) Lane {
   std::vector<std::uint64_t> turns_seen;  // of each lane, when it last looked whether its thread is stuck
   JobQueue queue;
   Bell bell;
-  std::uint64_t awake_since = 0;  // in its turns: when it last was without work
-  bool left_outside = false;      // it was outside then
-  bool called_back = true;        // and woken for something inside, or it was not
-  bool rested = false;            // it slept for long then
-  bool goes_outside = false;      // if it can; written as `parked`, by itself
-  bool parked = false;            // under the idle list's mutex
-  bool watches = false;  // it keeps an eye on the slots; written under the idle list's mutex, by itself or before it is woken
+  std::atomic<std::int64_t> keeps_last_until_ns{0};  // the last job of its queue is left to its own thread
+  Lane* took_from = nullptr;                         // the job that runs was taken alone, out of the queue of that one
+  std::int64_t took_ns = 0;                          // then
+  std::uint64_t awake_since = 0;                     // in its turns: when it last was without work
+  bool left_outside = false;                         // it was outside then
+  bool called_back = true;                           // and woken for something inside, or it was not
+  bool rested = false;                               // it slept for long then
+  bool goes_outside = false;                         // if it can; written as `parked`, by itself
+  bool parked = false;                               // under the idle list's mutex
+  bool watches =
+      false;  // it keeps an eye on what others keep; written under the idle list's mutex, by itself or before it is woken
 };
 
 /// The lanes of all threads, with stealing between them and parking of threads without work.
@@ -40,15 +44,19 @@ struct alignas(64) Lane {
 /// other threads are idle, one of them keeps an eye on the slots, and takes what has stayed in one for longer than a turn
 /// should last. One thread that has just run out of work looks around for a while before it sleeps; as long as it does, nobody is
 /// woken for what is queued. It does not when it slept for long before: whom it has just woken may wait for its core. Who was
-/// idle and has found something wakes the next if there is more. Who is never idle looks at the others every now and then: for
-/// what waits behind a thread that is stuck, and, more seldom, for a lane with much more in it than its own.
+/// idle and has found something wakes the next if there is more. Where a job that was taken alone had a short turn, the last job
+/// of that queue is left to its own thread for a while, as the one in its slot is: to move it costs more than it gains, and two
+/// that work for each other are slower on two cores. Who is never idle looks at the others every now and then: for what waits
+/// behind a thread that is stuck, and, more seldom, for a lane with much more in it than its own.
 class Lanes {
  public:
   /// How long a thread that has run out of work goes on looking.
   struct Patience {
-    int searches_before_parking = 500;  // some 10 µs, about what a wake-up takes
-    int quiet_looks_max = 8;            // at the slots, before nobody watches them
-    std::int64_t rest_ns = 200'000;     // who slept for as long finds nothing by looking: what comes, comes rarely
+    int searches_before_parking = 500;    // some 10 µs, about what a wake-up takes
+    int quiet_looks_max = 8;              // at what lanes keep, before nobody watches
+    std::int64_t rest_ns = 200'000;       // who slept for as long finds nothing by looking: what comes, comes rarely
+    std::int64_t short_turn_ns = 10'000;  // of a job that is better left where it is
+    std::int64_t keep_ns = 1'000'000;     // how long a lane keeps the last job of its queue then
   };
 
   explicit Lanes(std::size_t count) : Lanes(count, Patience{}) {}
@@ -107,9 +115,13 @@ class Lanes {
   [[gnu::hot]] caf::resumable* search(Lane& lane);
   std::span<Lane> used() noexcept { return {lanes_.data(), used_.load(std::memory_order_acquire)}; }
   [[gnu::hot]] bool anything_queued() noexcept;
-  [[gnu::hot]] bool any_slot_taken() noexcept;
+  [[gnu::hot]] bool any_kept() noexcept;
+  [[gnu::hot]] static bool keeps_last(Lane const& lane) noexcept;
+  [[gnu::hot]] static bool keeps_one(Lane const& lane) noexcept;
+  void judge(Lane& lane) noexcept;
   [[gnu::hot]] void pass_on();
   [[gnu::hot]] void wake_one();
+  [[gnu::hot]] void wake_for_kept();
   void wake_watcher();
   [[gnu::hot]] Lane* take_idle();
   [[gnu::hot]] Lane* take_idle(std::lock_guard<std::mutex> const&);
@@ -125,8 +137,8 @@ class Lanes {
   void stay_inside(Lane& lane) noexcept;
   [[gnu::hot]] bool looks_around(Lane const& lane) const noexcept;
   [[gnu::hot]] caf::resumable* park(Lane& lane);
-  caf::resumable* watch_slots(Lane& lane);
-  caf::resumable* take_from_slots(std::vector<std::uint64_t> const& turns_seen);
+  caf::resumable* watch_kept(Lane& lane);
+  caf::resumable* take_kept(std::vector<std::uint64_t> const& turns_seen);
 
   Patience const patience_;
   std::vector<Lane> lanes_;
@@ -147,6 +159,8 @@ template <class Retire>
 caf::resumable* Lanes::pop(Lane& lane, Retire&& retire) {
   auto const turn = lane.turns.fetch_add(1, std::memory_order_relaxed);
   if (lane.left_outside && turn - lane.awake_since > visit_turns_max) stay_inside(lane);
+  if (lane.took_from != nullptr) [[unlikely]]
+    judge(lane);
   if (turn % turns_between_looks == 0)
     if (auto* job = look_at_others(lane, turn)) return job;
   if (auto* job = pop_own(lane)) return job;
