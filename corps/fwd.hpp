@@ -23,6 +23,8 @@ class Stream;
 
 enum class EndedHow : std::uint8_t;
 
+struct ConcAddr;
+
 class Packer;
 class Unpacker;
 

@@ -176,7 +176,8 @@ class NameWithin : public detail::Callable<T, NameWithin<T>> {
 
 /// Typed handle of a Worker whose class is, or derives from, T. An address, not a permission; it may be copied, kept,
 /// and passed as an argument anywhere in the Corps. The Worker may end while Names of it exist: calls then end with
-/// WorkerLost, and the Name never comes to mean another Worker.
+/// WorkerLost, and the Name never comes to mean another Worker. It may be one of another Corps (`is_external(name.address())`);
+/// calls end with Refused as long as there is no link to that.
 /// Threads: a value, as an int is.
 template <class T>
 class Name : public detail::Callable<T, Name<T>> {
@@ -204,14 +205,14 @@ class Name : public detail::Callable<T, Name<T>> {
   NameWith<T> with(Context context) const;
 
   /// What it takes in a message: its address.
-  static constexpr std::size_t packed_bytes = sizeof(EnvId) + sizeof(ConcId);
+  static constexpr std::size_t packed_bytes = ConcAddr::packed_bytes;
   template <class Archive>
   void save(Archive& out) const {
-    out(address_.env, address_.conc);
+    address_.save(out);
   }
   template <class Archive>
   void load(Archive& in) {
-    in(address_.env, address_.conc);
+    address_.load(in);
     cell_ = nullptr;
   }
 

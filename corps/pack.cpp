@@ -5,10 +5,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "corps/detail/ext_envs.hpp"
 #include "corps/error.hpp"
 
 namespace corps {
 namespace {
+
+/// In place of the EnvId: the rest of an ExtAddr follows.
+constexpr EnvId ext_env_mark = 0xffff'ffff;
 
 constexpr std::string_view remedy = "the message is damaged, or its sender was built from other types";
 
@@ -22,6 +26,31 @@ Packer::Packer(detail::ByteBuffer& out, std::size_t bytes_max, detail::AllGiven&
   given_bytes_min_ = copied_bytes_max + 1;
 }
 Packer::~Packer() = default;
+
+void Packer::for_corps(EnvId to) {
+  corps_ = detail::ext_corps(to);
+  if (corps_ == nullptr) throw Refused(fmt::format("there is no env {}, nor an Env of another Corps that it stands for", to));
+}
+
+void Packer::put_ext_address(ConcAddr address) {
+  if (address.conc == ConcId::none) address.env = 0;  // nobody is nobody everywhere
+  auto const ext = ext_addr(address);
+  if (address.conc == ConcId::none || (corps_ != nullptr && ext.corps == *corps_)) {
+    put_number(ext.env);
+    put_number(ext.conc);
+    return;
+  }
+  if (ext.corps == CorpsId{}) throw Refused(fmt::format("{} is in no Corps that this process knows of", to_string(address)));
+  put_number(ext_env_mark);
+  put(ext.corps.bytes.data(), ext.corps.bytes.size());
+  put_number(ext.env);
+  put_number(static_cast<std::uint8_t>(ext.endpoints.size()));
+  for (auto const& endpoint : ext.endpoints) {
+    put_number(static_cast<std::uint8_t>(endpoint.size()));
+    put(endpoint.data(), endpoint.size());
+  }
+  put_number(ext.conc);
+}
 
 void Packer::keep(std::span<std::byte const> bytes, std::unique_ptr<detail::Keeper> keeper) {
   given_->push_back({out_.size(), bytes, std::move(keeper)});
@@ -81,6 +110,22 @@ std::byte const* Unpacker::take_joined(std::size_t count) {
   joined_.clear();
   take_into(joined_.extend(count), count);
   return joined_.data();
+}
+
+ConcAddr Unpacker::take_ext_address(EnvId mark) {
+  if (mark != ext_env_mark) fail(fmt::format("there is no env {}", mark));
+  ExtAddr address;
+  take_into(address.corps.bytes.data(), address.corps.bytes.size());
+  address.env = take_number<EnvId>();
+  std::size_t const endpoints = take_number<std::uint8_t>();
+  if (endpoints > ExtAddr::endpoints_max) fail("an address of another Corps has too many endpoints");
+  for (std::size_t i = 0; i < endpoints; ++i) {
+    std::size_t const bytes = take_number<std::uint8_t>();
+    auto const* const text = take(bytes);
+    address.endpoints.emplace_back(reinterpret_cast<char const*>(text), bytes);
+  }
+  address.conc = take_number<ConcId>();
+  return conc_addr(address);
 }
 
 bool Unpacker::take_bool() {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "corps/address.hpp"
 #include "corps/detail/bytes.hpp"
 #include "corps/detail/given.hpp"
 #include "corps/detail/packable.hpp"
@@ -73,6 +74,22 @@ class Packer final : public cereal::OutputArchive<Packer> {
     (pack(values), ...);
     kept_bytes_min_ = SIZE_MAX;
     return *this;
+  }
+
+  /// What follows is for an Env of another Corps if `to` stands for one (see ext_env_first): Names in it are packed so that they
+  /// mean the same there.
+  Packer& for_env(EnvId to) {
+    if (to >= ext_env_first) [[unlikely]]
+      for_corps(to);
+    return *this;
+  }
+
+  /// A Worker of the Corps that it is packed for goes as its ConcAddr, any other as its ExtAddr.
+  void put_address(ConcAddr address) {
+    if (is_external(address) || corps_ != nullptr) [[unlikely]]
+      return put_ext_address(address);
+    put_number(address.env);
+    put_number(address.conc);
   }
 
   /// Bytes as they are.
@@ -139,6 +156,8 @@ class Packer final : public cereal::OutputArchive<Packer> {
   void leave() noexcept { --level_; }
 
   void keep(std::span<std::byte const> bytes, std::unique_ptr<detail::Keeper> keeper);
+  void for_corps(EnvId to);
+  void put_ext_address(ConcAddr address);
 
   [[noreturn]] void too_long(std::size_t more) const;
   [[noreturn]] static void too_deep();
@@ -152,6 +171,7 @@ class Packer final : public cereal::OutputArchive<Packer> {
   std::size_t given_bytes_min_ = SIZE_MAX;  // that are worth keeping
   std::size_t kept_bytes_min_ = SIZE_MAX;   // the same, of what is packed now
   std::size_t bytes_kept_ = 0;
+  CorpsId const* corps_ = nullptr;  // that it packs for; null: this one
 };
 
 /// Takes values out of bytes, which may be anybody's: a Cereal input archive. `unpacker(a, b, c)` assigns in that order.
@@ -186,6 +206,13 @@ class Unpacker final : public cereal::InputArchive<Unpacker> {
     std::byte const* const begin = bytes_.data() + at_;
     at_ += count;
     return begin;
+  }
+  /// As put_address of any Corps says it; an address of this Corps has come home.
+  ConcAddr take_address() {
+    auto const env = take_number<EnvId>();
+    if (env >= ext_env_first) [[unlikely]]
+      return take_ext_address(env);
+    return {env, take_number<ConcId>()};
   }
   std::size_t bytes_left() const noexcept { return bytes_.size() - at_ + bytes_behind_; }
   /// Throws DecodeError if bytes are left: a message is used up by what it says.
@@ -233,6 +260,7 @@ class Unpacker final : public cereal::InputArchive<Unpacker> {
     std::memcpy(&value, take(sizeof value), sizeof value);
     return value;
   }
+  ConcAddr take_ext_address(EnvId mark);
   bool take_bool();
   void take_text(std::string& text);
   void take_nothing();

@@ -63,6 +63,8 @@ template <class... T>
 inline constexpr Kind named_kind<std::tuple<T...>> = Kind::tuple;
 template <class T>
 inline constexpr Kind named_kind<Name<T>> = Kind::name;
+template <>
+inline constexpr Kind named_kind<ConcAddr> = Kind::name;
 
 /// The others are known by shape, so that this header need not include a dozen standard headers that the user may not need.
 template <class T>

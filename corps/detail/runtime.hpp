@@ -37,6 +37,7 @@ struct EnvFacts {
   std::uint32_t mailbox_max = 100'000;               // limits.mailbox
   std::uint32_t mailbox_unit_bytes = 671;            // limits.mailbox_bytes / limits.mailbox, at least 1
   std::uint32_t timers_max = 4'000'000;              // limits.timers
+  std::uint32_t ext_envs_max = 10'000;               // limits.ext_envs
 };
 extern EnvFacts env_facts;
 

@@ -130,6 +130,9 @@ constexpr std::array table{
         "Waits for descriptors in each Env, each with one of its own; further ones end with Overloaded."),
     key<limits, &L::timers>("limits.timers", Kind::count, 1, 100'000'000,
                             "Timers and sleeps that wait in each Env; further ones end with Overloaded."),
+    key<limits, &L::ext_envs>(
+        "limits.ext_envs", Kind::count, 0, 1'000'000,
+        "Envs of other Corps that Names in one Env refer to, ever; unpacking one more ends with Overloaded."),
     key<net, &NetSettings::listen>("net.listen", Kind::endpoint, 0, 0,
                                    "Address to listen on, port 0 for any; empty: only if the carrier needs it."),
     key<net, &NetSettings::carrier>("net.carrier", Kind::word, 0, 0, "How Envs of one host are linked; auto takes the fastest.",

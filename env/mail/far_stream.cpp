@@ -221,6 +221,7 @@ class Reader final : public detail::FarConsumer {
     auto size = batch.items.size();
     try {
       Packer out{batch.items};
+      out.for_env(by_);
       while (channel_.has_item() && batch.items.size() < stream_batch_bytes) {
         pack_(channel_, out);
         size = batch.items.size();
@@ -395,7 +396,7 @@ namespace corps::detail {
 
 void send_stream(std::shared_ptr<ChannelBase> channel, PackItem pack, Packer& out) {
   if (channel == nullptr) {
-    out(EnvId{0}, std::uint64_t{0});
+    out(ConcAddr{});
     return;
   }
   auto* const sent = mail::sending;
@@ -421,15 +422,15 @@ void send_stream(std::shared_ptr<ChannelBase> channel, PackItem pack, Packer& ou
     mail::table().hand_on(number, sent->to());
   else
     mail::table().add(number, {std::move(channel), sent->to()});
-  out(env, number);
+  out(ConcAddr{env, ConcId{number}});
 }
 
 bool receive_stream(ChannelBase& channel, UnpackItem unpack, Unpacker& in) {
-  EnvId env = 0;
-  std::uint64_t number = 0;
-  in(env, number);
+  ConcAddr producer;
+  in(producer);
+  auto const number = static_cast<std::uint64_t>(producer.conc);
   if (number == 0) return false;
-  channel.bind_far_producer(std::make_unique<mail::Source>(channel, unpack, env, number));
+  channel.bind_far_producer(std::make_unique<mail::Source>(channel, unpack, producer.env, number));
   return true;
 }
 

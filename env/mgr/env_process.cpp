@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "corps/detail/conc_id.hpp"
+#include "corps/detail/ext_envs.hpp"
 #include "corps/detail/runtime.hpp"
 #include "corps/detail/send.hpp"
 #include "corps/pack.hpp"
@@ -74,6 +75,7 @@ void set_facts(startup::Settings const& settings, net::Peer self) {
   detail::env_facts.mailbox_unit_bytes = static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(settings.limits.mailbox_bytes / settings.limits.mailbox, 1, 0xffff'ffff));
   detail::env_facts.timers_max = settings.limits.timers;
+  detail::env_facts.ext_envs_max = settings.limits.ext_envs;
   mail::slab().set_epoch(self.epoch % detail::epochs_max);
 }
 
@@ -99,6 +101,7 @@ EnvProcess::EnvProcess(startup::Settings const& settings, Config config, net::Id
   if (!active.compare_exchange_strong(none, this, std::memory_order_acq_rel))
     throw Refused{"a Corps runs in this process already, and there may be one at a time: stop that one first"};
   set_facts(settings_, identity.self);
+  detail::set_own_corps({identity.corps_id}, {});
   links_.attach(network_);
   mail::set_probe_way(&links_);
   mail::open_gate();
@@ -113,6 +116,7 @@ EnvProcess::~EnvProcess() {
 std::vector<std::string> EnvProcess::start_network() {
   std::vector<std::string> texts;
   for (auto const& endpoint : listen(network_, settings_, identity_)) texts.push_back(endpoint.text);
+  detail::set_own_corps({identity_.corps_id}, texts);
   network_.start();
   dumps_.start(network_);
   mail::begin_descriptor_waits(descriptors_, settings_.limits.descriptor_waits);
@@ -202,12 +206,14 @@ std::int64_t now_ns() noexcept {
 void route(std::unique_ptr<Request> request, EnvId env) noexcept {
   if (auto* const process = mgr::env_process()) return process->links().send(std::move(request), env);
   auto const target = request->sent_to;
+  if (ext_corps(env) != nullptr) return request.release()->bounce(no_link_to_corps(env));
   request.release()->bounce(no_such_worker(target));
 }
 
 void exit_worker(ConcAddr address) {
   auto const by = current_cell == nullptr ? ConcAddr{} : current_cell->address();
   if (address.env == env_facts.env) return mail::exit_worker(address.conc, by);
+  if (ext_corps(address.env) != nullptr) return host::log(host::Level::warn, "exit: " + no_link_to_corps(address.env).text);
   if (auto* const process = mgr::env_process())
     process->send(address.env, mgr::ExitOrder{static_cast<std::uint64_t>(address.conc), by});
 }

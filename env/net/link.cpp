@@ -121,6 +121,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
   bool const is_retryable = !one_way && may_retry(*request);  // then its bytes are needed in one place
   try {
     Packer out{frame.bytes(), limits_.message_bytes_max, given, is_retryable ? SIZE_MAX - 1 : limits_.fragment_bytes};
+    out.for_env(env_);
     pack_request(out, *request, number);
     if (is_retryable && retryable_.has_room(frame.bytes().size())) copy.append(frame.bytes().data(), frame.bytes().size());
   } catch (...) {
@@ -312,7 +313,8 @@ std::unique_ptr<Request> Link::make_request(Payload const& payload) {
     in.finish();
   } catch (...) {
     auto info = packing_failed(fmt::format("env {} cannot unpack the arguments of {}", self_, readable(*method)));
-    if (info.code != Errc::attribute) info.code = Errc::decode;  // attribute: a bound function that this program has not
+    // attribute: a bound function that this program has not; overloaded: limits.ext_envs
+    if (info.code != Errc::attribute && info.code != Errc::overloaded) info.code = Errc::decode;
     answer_with_error(head.number, back, info);
     return nullptr;
   }
@@ -413,6 +415,7 @@ void Link::answer(std::unique_ptr<Request> request) noexcept {
   detail::AllGiven given;
   try {
     Packer out{frame.bytes(), limits_.message_bytes_max, given, limits_.fragment_bytes};
+    out.for_env(env_);
     out(request->origin_call);
     request->pack_result(out);
   } catch (...) {

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "corps/detail/ext_envs.hpp"
 #include "corps/detail/runtime.hpp"
 #include "corps/error.hpp"
 #include "env/host/internal/log.hpp"
@@ -31,7 +32,10 @@ constexpr auto cut_worth_telling = std::chrono::seconds{1};
 
 auto in_ms(std::chrono::nanoseconds time) { return std::chrono::duration_cast<std::chrono::milliseconds>(time).count(); }
 
-ErrorInfo worker_lost(std::string text) { return {Errc::worker_lost, Ran::no, std::move(text), {}, {}}; }
+ErrorInfo no_way(EnvId env) {
+  if (detail::ext_corps(env) != nullptr) return detail::no_link_to_corps(env);
+  return {Errc::worker_lost, Ran::no, fmt::format("there is no env {} in this Corps", env), {}, {}};
+}
 
 void take_message(Link& way, FrameKind kind, Payload const& payload) {
   switch (kind) {
@@ -108,7 +112,7 @@ Link* Links::find_or_make(EnvId env) {
 
 void Links::send(std::unique_ptr<detail::Request> request, EnvId env) noexcept {
   auto* const way = find_or_make(env);
-  if (way == nullptr) return request.release()->bounce(worker_lost(fmt::format("there is no env {} in this Corps", env)));
+  if (way == nullptr) return request.release()->bounce(no_way(env));
   if (way->send(std::move(request))) want_carrier(*way);
 }
 

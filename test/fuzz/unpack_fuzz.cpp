@@ -1,5 +1,5 @@
 // Unpacks anybody's bytes as a rich message. What unpacks packs to as many bytes, in the order that its sets and maps chose, and
-// from then on to the same.
+// from then on to the same. Addresses mean the same in each Corps that they are packed for.
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -18,6 +18,8 @@
 #include <variant>
 #include <vector>
 
+#include "corps/address.hpp"
+#include "corps/detail/ext_envs.hpp"
 #include "corps/error.hpp"
 #include "corps/pack.hpp"
 
@@ -66,6 +68,8 @@ bool unpacks(std::span<std::byte const> bytes, T& value) {
     return true;
   } catch (corps::DecodeError const&) {
     return false;
+  } catch (corps::Overloaded const&) {  // limits.ext_envs
+    return false;
   }
 }
 
@@ -75,6 +79,37 @@ bool same(std::span<std::byte const> a, std::span<std::byte const> b) {
 
 void check(bool holds) {
   if (!holds) std::abort();
+}
+
+corps::CorpsId corps_of(int number) {
+  corps::CorpsId id;
+  id.bytes.fill(static_cast<std::byte>(number));
+  return id;
+}
+
+/// What Names are in messages. This process plays two Corps; the other one is known to it by `other_env`.
+void check_addresses(std::span<std::byte const> bytes) {
+  static auto const own = corps_of('o');
+  static auto const other = corps_of('x');
+  corps::detail::set_own_corps(own, {"tls:192.0.2.1:4711"});
+  static auto const other_env = corps::conc_addr({other, 0, corps::ConcId{1}, {}}).env;
+  std::vector<corps::ConcAddr> addresses;
+  if (!unpacks(bytes, addresses)) return;
+  std::vector<corps::ConcAddr> again;
+  check(unpacks(corps::pack_bytes(addresses), again) && again == addresses);
+  corps::detail::ByteBuffer away;
+  corps::Packer{away}.for_env(other_env)(addresses);
+  std::vector<corps::ExtAddr> meant;
+  for (auto const address : addresses) meant.push_back(corps::ext_addr(address));
+  corps::detail::set_own_corps(other, {});
+  std::vector<corps::ConcAddr> there;
+  if (!unpacks(away, there)) return;  // limits.ext_envs
+  check(there.size() == meant.size());
+  for (std::size_t i = 0; i < there.size(); ++i) {
+    auto const ext = corps::ext_addr(there[i]);
+    check(ext.conc == meant[i].conc);
+    check(ext.conc == corps::ConcId::none || (ext.corps == meant[i].corps && ext.env == meant[i].env));
+  }
 }
 
 }  // namespace
@@ -98,5 +133,6 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   }
   Tree tree;
   if (unpacks(bytes, tree)) check(same(corps::pack_bytes(tree), bytes));
+  check_addresses(bytes);
   return 0;
 }

@@ -98,8 +98,8 @@ TEST_CASE("handshake: two Envs of one Corps prove themselves to each other") {
                          "10"
                          "00"
                          "0000"
-                         "0800"
-                         "0800"
+                         "0900"
+                         "0900"
                          "c0c0"));
 }
 

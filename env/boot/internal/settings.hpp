@@ -52,6 +52,7 @@ struct LimitSettings {
   std::uint32_t detached_threads = 64;
   std::uint32_t descriptor_waits = 1'000;
   std::uint32_t timers = 4'000'000;
+  std::uint32_t ext_envs = 10'000;
 };
 
 struct NetSettings {

@@ -42,8 +42,8 @@ enum class RefuseCode : std::uint16_t { version = 1, refused = 2, duplicate = 3 
 inline constexpr std::array<std::byte, 8> magic{std::byte{0x89}, std::byte{'C'}, std::byte{'O'},  std::byte{'R'},
                                                 std::byte{'P'},  std::byte{'S'}, std::byte{'\r'}, std::byte{'\n'}};
 
-inline constexpr std::uint16_t version_min = 8;
-inline constexpr std::uint16_t version_max = 8;
+inline constexpr std::uint16_t version_min = 9;
+inline constexpr std::uint16_t version_max = 9;
 
 inline constexpr std::size_t header_bytes = 8;
 inline constexpr std::size_t number_at = 6;  // in a header
