@@ -65,6 +65,15 @@ MethodRecord const* find_method(std::uint64_t hash) noexcept {
   return found != table.end() && (*found)->id.hash == hash ? *found : nullptr;
 }
 
+std::vector<std::string_view> find_signatures(std::string_view class_name, std::string_view method_name, std::size_t count_max) {
+  std::vector<std::string_view> signatures;
+  for (auto const* const record : index().get()) {
+    if (signatures.size() == count_max) break;
+    if (record->id.class_name == class_name && record->id.method_name == method_name) signatures.push_back(record->id.signature);
+  }
+  return signatures;
+}
+
 std::string method_clash() {
   auto const& table = index().get();
   auto const clash = std::ranges::adjacent_find(table, [](MethodRecord const* one, MethodRecord const* other) {

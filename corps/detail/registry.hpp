@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <typeinfo>
+#include <vector>
 
 #include "corps/address.hpp"
 #include "corps/detail/method_id.hpp"
@@ -63,6 +65,9 @@ void register_method(MethodRecord& record) noexcept;
 
 /// The record of a method that a peer names; null if this program has none.
 MethodRecord const* find_method(std::uint64_t hash) noexcept;
+
+/// The signatures of the methods of this class and name: those of a MethodId. The first `count_max` of them.
+std::vector<std::string_view> find_signatures(std::string_view class_name, std::string_view method_name, std::size_t count_max);
 
 /// Text of the clash if two methods have one hash, naming both; empty if all is well.
 std::string method_clash();

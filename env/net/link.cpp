@@ -17,6 +17,7 @@
 #include "env/net/internal/frame_draft.hpp"
 #include "env/net/internal/gathering.hpp"
 #include "env/net/internal/lost.hpp"
+#include "env/net/internal/signatures.hpp"
 
 namespace corps::net {
 namespace {
@@ -272,8 +273,7 @@ void Link::on_error(Payload const& payload) {
   lock.unlock();
   if (request == nullptr) return;
   if (sent != 0 && info.ran == Ran::no) info.ran = Ran::maybe;  // an earlier run may have been one
-  if (info.code == Errc::attribute)
-    info.text += fmt::format(" (called: {} {})", readable(*request->method), request->method->id.signature);
+  if (info.code == Errc::attribute) return end_with_signatures(env_, std::move(request), std::move(info));
   request.release()->bounce(std::move(info));
 }
 

@@ -31,7 +31,13 @@ class CallsTest(corps_kit.CorpsCase):
         )
         self.assertRegex(
             texts["no method"],
-            r"^AttributeError no: env 1 has no method with the identity 0000000057424e47: .* \(called: Stranger::method \(u64\)\)$",
+            r"^AttributeError no: env 1 has no method with the identity 0000000057424e47: .*; "
+            r"called: Stranger::method \(u64\); it has no method of this name$",
+        )
+        self.assertRegex(
+            texts["other version"],
+            r"^AttributeError no: env 1 has no method with the identity 0000000057424e48: .*; "
+            r"called: probe::Worker::size_of \(u64\)u64; there: \(str\)u64$",
         )
         self.assertRegex(texts["bad arguments"], r"^DecodeError no: env 1 cannot unpack the arguments of probe::Worker::size_of: ")
         self.assertEqual(texts["no env"], "WorkerLost no: there is no env 77 in this Corps")

@@ -204,14 +204,15 @@ class OpenRing : public corps::Conc {
 
 /// A request for a method that is in no table: what another program, or another version of this one, would send.
 struct Stranger final : corps::detail::Reply<int> {
-  Stranger() : Reply<int>(&record) {}
+  explicit Stranger(corps::detail::MethodRecord const& which) : Reply<int>(&which) {}
   void invoke(corps::detail::Cell&) override { std::abort(); }
   void pack_arguments(corps::Packer&) override {}
   void pack_result(corps::Packer&) override {}
   void unpack_result(corps::Unpacker&) override {}
-  static constinit corps::detail::MethodRecord record;
 };
-constinit corps::detail::MethodRecord Stranger::record{{0x5742'4e47, "Stranger", "method", "(u64)"}, nullptr};
+constinit corps::detail::MethodRecord stranger{{0x5742'4e47, "Stranger", "method", "(u64)"}, nullptr};
+/// What a version of this program would call in which the method takes other arguments.
+constinit corps::detail::MethodRecord other_version{{0x5742'4e48, "probe::Worker", "size_of", "(u64)u64"}, nullptr};
 
 /// The same, for a method that is there, with arguments that are not its own.
 struct Liar final : corps::detail::Reply<int> {
@@ -274,7 +275,8 @@ class Calls : public corps::Corps {
     auto const two = co_await corps::create<Relay>(corps::env(2));
     co_await outcome("throws", one.call<&Relay::boom>());
     co_await outcome("throws twice", one.call<&Relay::boom_at>(two));
-    co_await outcome("no method", raw_call(new Stranger, one.address()));
+    co_await outcome("no method", raw_call(new Stranger{stranger}, one.address()));
+    co_await outcome("other version", raw_call(new Stranger{other_version}, one.address()));
     auto const* const method = &corps::detail::MethodOp<&Worker::size_of>::record;
     co_await outcome("bad arguments", raw_call(new Liar{method}, one.address()));
     co_await outcome("bad tag", corps::create<Relay>(corps::env(1).tagged(corps::Tag{"fine"})));
