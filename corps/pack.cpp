@@ -23,7 +23,7 @@ Packer::Packer(detail::ByteBuffer& out, std::size_t bytes_max)
 Packer::Packer(detail::ByteBuffer& out, std::size_t bytes_max, detail::AllGiven& given, std::size_t copied_bytes_max)
     : Packer(out, bytes_max) {
   given_ = &given;
-  given_bytes_min_ = copied_bytes_max + 1;
+  of_given_copied_bytes_max_ = copied_bytes_max;
 }
 Packer::~Packer() = default;
 

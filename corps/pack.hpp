@@ -70,9 +70,9 @@ class Packer final : public cereal::OutputArchive<Packer> {
   template <class... T>
   Packer& give(T&... values) {
     static_assert((!std::is_const_v<T> && ...), "corps: a const value cannot be given away");
-    kept_bytes_min_ = given_bytes_min_;
+    copied_bytes_max_ = of_given_copied_bytes_max_;
     (pack(values), ...);
-    kept_bytes_min_ = SIZE_MAX;
+    copied_bytes_max_ = SIZE_MAX;
     return *this;
   }
 
@@ -168,8 +168,8 @@ class Packer final : public cereal::OutputArchive<Packer> {
   std::size_t bytes_max_;
   std::uint32_t level_ = 0;
   detail::AllGiven* given_ = nullptr;
-  std::size_t given_bytes_min_ = SIZE_MAX;  // that are worth keeping
-  std::size_t kept_bytes_min_ = SIZE_MAX;   // the same, of what is packed now
+  std::size_t of_given_copied_bytes_max_ = SIZE_MAX;  // larger values that are given away are kept
+  std::size_t copied_bytes_max_ = SIZE_MAX;           // the same, of what is packed now
   std::size_t bytes_kept_ = 0;
   CorpsId const* corps_ = nullptr;  // that it packs for; null: this one
 };

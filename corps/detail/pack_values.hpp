@@ -48,9 +48,9 @@ void Packer::pack_known(T const& value) {
     pack_elements(value);
   } else if constexpr (kind == Kind::set || kind == Kind::map) {
     put_number(static_cast<std::uint64_t>(value.size()));
-    auto const kept_bytes_min = std::exchange(kept_bytes_min_, SIZE_MAX);  // keys are const
+    auto const copied_bytes_max = std::exchange(copied_bytes_max_, SIZE_MAX);  // keys are const
     pack_elements(value);
-    kept_bytes_min_ = kept_bytes_min;
+    copied_bytes_max_ = copied_bytes_max;
   } else if constexpr (kind == Kind::array) {
     if constexpr (std::tuple_size_v<T> == 0)
       put_nothing();
@@ -95,7 +95,7 @@ template <class T>
 void Packer::pack_bytes_of(T const& container) {
   auto const count = container.size() * sizeof(typename T::value_type);
   if constexpr (detail::can_be_kept<T>) {
-    if (count >= kept_bytes_min_) [[unlikely]] {
+    if (count > copied_bytes_max_) [[unlikely]] {
       if (count > bytes_max_ - bytes_packed()) too_long(count);
       auto keeper = std::make_unique<detail::KeeperOf<T>>(std::move(const_cast<T&>(container)));
       auto const bytes = std::as_bytes(std::span(keeper->value));
@@ -116,11 +116,11 @@ void Packer::pack_variant(T const& value) {
 template <class T>
 void Packer::pack_own(T const& value) {
   std::size_t const begin = out_.size();
-  auto const kept_bytes_min = std::exchange(kept_bytes_min_, SIZE_MAX);  // what it packs may be somebody else's
+  auto const copied_bytes_max = std::exchange(copied_bytes_max_, SIZE_MAX);  // what it packs may be somebody else's
   enter();
   Base::operator()(value);
   leave();
-  kept_bytes_min_ = kept_bytes_min;
+  copied_bytes_max_ = copied_bytes_max;
   if (out_.size() == begin) put_nothing();
 }
 

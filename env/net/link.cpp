@@ -121,7 +121,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
   detail::AllGiven given;
   bool const is_retryable = !one_way && may_retry(*request);  // then its bytes are needed in one place
   try {
-    Packer out{frame.bytes(), limits_.message_bytes_max, given, is_retryable ? SIZE_MAX - 1 : limits_.fragment_bytes};
+    Packer out{frame.bytes(), limits_.message_bytes_max, given, is_retryable ? SIZE_MAX : limits_.fragment_bytes};
     out.for_env(env_);
     pack_request(out, *request, number);
     if (is_retryable && retryable_.has_room(frame.bytes().size())) copy.append(frame.bytes().data(), frame.bytes().size());
@@ -155,7 +155,7 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
     bool const leaves = session_.is_open();
     session_lock.unlock();
     if (number != no_answer_wanted) {
-      if (may_retry(*request)) retryable_.add(pair, number, std::move(copy));
+      if (is_retryable) retryable_.add(pair, number, std::move(copy));
       was_cancelled = request->origin != nullptr && !request->origin->going_away(*request, number);
       open_.add(number, {std::move(request), frame_number, 0});
     } else if (!leaves) {

@@ -78,18 +78,7 @@ void JobQueue::push_behind(caf::resumable* job) {
 
 caf::resumable* JobQueue::take() {
   caf::resumable* job = nullptr;
-  auto begin = begin_.load(std::memory_order_acquire);
-  while (begin != end_.load(std::memory_order_seq_cst)) {
-    job = place(begin).load(std::memory_order_relaxed);
-    if (begin_.compare_exchange_weak(begin, begin + 1, std::memory_order_seq_cst, std::memory_order_acquire)) return job;
-  }
-  if (behind_count_.load(std::memory_order_seq_cst) == 0) return nullptr;
-  std::lock_guard const lock{mutex_};
-  if (behind_.empty()) return nullptr;
-  job = behind_.front();
-  behind_.pop_front();
-  behind_count_.store(behind_.size(), std::memory_order_seq_cst);
-  return job;
+  return take_half({&job, 1}) == 1 ? job : nullptr;
 }
 
 std::size_t JobQueue::take_half(std::span<caf::resumable*> room) {

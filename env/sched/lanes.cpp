@@ -71,6 +71,7 @@ caf::resumable* Lanes::look_at_others(Lane& lane, std::uint64_t turn) {
 void Lanes::take_share(Lane& lane) {
   auto const own = lane.queue.count();
   for (auto& from : used()) {
+    if (&from == &lane) continue;
     auto const theirs = from.queue.count();
     if (theirs < 2 * own + 2) continue;
     std::array<caf::resumable*, stolen_max> taken;

@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -68,12 +69,15 @@ inline void sleep_until_ns(std::int64_t then_ns) {
   std::this_thread::sleep_until(std::chrono::steady_clock::time_point{std::chrono::nanoseconds{then_ns}});
 }
 
-/// Calls `look` whenever calls of an open loop may have become due, until `done` is released.
+/// Set by whoever runs the open loop when it is over. The semaphore `done` would yield the core with each look.
+inline std::atomic<bool> open_loop_is_over{false};
+
+/// Calls `look` whenever calls of an open loop may have become due, until it is over.
 template <class Look>
-void tick_until_done(Look&& look) {
+void tick_until_over(Look&& look) {
   constexpr std::int64_t tick_ns = 100'000;
   ::prctl(PR_SET_TIMERSLACK, 1);
-  for (auto next_ns = now_ns(); !done.try_acquire(); next_ns = std::max(next_ns + tick_ns, now_ns())) {
+  for (auto next_ns = now_ns(); !open_loop_is_over.load(); next_ns = std::max(next_ns + tick_ns, now_ns())) {
     sleep_until_ns(next_ns);
     look();
   }

@@ -30,7 +30,7 @@ class JobQueue {
   /// The oldest; null if there is none.
   caf::resumable* take();
   /// The older half of what is in the ring, or, if that is empty, of what waits behind it; as much as there is room for. How
-  /// many.
+  /// many; what is in the room behind them means nothing.
   std::size_t take_half(std::span<caf::resumable*> room);
   /// The order matters: what moves up from behind is seen at one of the two places.
   bool empty() const noexcept {

@@ -77,7 +77,7 @@ class LoadCaller : public corps::Conc {
     if (over_) return;
     while (loop_->is_due()) static_cast<void>(corps::spawn(one()));
     over_ = loop_->is_over();
-    if (over_) bench::done.release();
+    if (over_) bench::open_loop_is_over = true;
   }
   void report() { loop_->report(); }
 
@@ -142,7 +142,7 @@ void link_load() {
   warm.call<&LinkCaller::pipelined>(std::uint64_t{10'000}, std::uint64_t{bench::small_bytes}).get();
   auto const caller = corps::create<LoadCaller>(corps::here(), echo).get();
   caller.call<&LoadCaller::begin>(bench::calls_per_second).get();
-  bench::tick_until_done([&] { caller.tell<&LoadCaller::look>(); });
+  bench::tick_until_over([&] { caller.tell<&LoadCaller::look>(); });
   caller.call<&LoadCaller::report>().get();
 }
 
