@@ -111,7 +111,7 @@ caf::resumable* Lanes::steal_half(Lane& lane, Lane& from) {
   std::array<caf::resumable*, stolen_max> stolen;
   auto const count = from.queue.take_half(stolen);
   if (count == 0) return nullptr;
-  if (count == 1) {
+  if (JobQueue::has_ring && count == 1) {
     lane.took_from = &from;
     lane.took_ns = detail::now_ns();
   }
@@ -128,6 +128,7 @@ void Lanes::judge(Lane& lane) noexcept {
 }
 
 bool Lanes::keeps_last(Lane const& lane) noexcept {
+  if (!JobQueue::has_ring) return false;
   auto const until_ns = lane.keeps_last_until_ns.load(std::memory_order_relaxed);
   return until_ns != 0 && lane.queue.holds_one_of_its_own() && detail::recent_now_ns() < until_ns;
 }

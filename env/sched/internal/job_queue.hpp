@@ -21,6 +21,8 @@ namespace corps::sched {
 /// Threads: push() and pop() the one whose lane it is; the rest any.
 class JobQueue {
  public:
+  static constexpr bool has_ring = CORPS_JOBS_IN_RING != 0;
+
   [[gnu::hot]] void push(caf::resumable* job);
   void push(std::span<caf::resumable* const> jobs);
   /// The oldest; null if there is none.
