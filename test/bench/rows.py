@@ -81,8 +81,14 @@ def envs(count):
     def row(name, what, **more):
         return Row(f"envs-{count}-{name}", what, threads=(1,), peers=(), measured_by=f"envs-{count}", **more)
 
-    return (
+    alone = (
         row("boot", f"until {count} Envs are up"),
+        row("call", f"a call and its answer, while each of {count} Envs calls all others one by one"),
+    )
+    if count == 2:  # one link, which is there since the boot
+        return alone
+    return (
+        *alone,
         row("link-bytes", f"resident memory of both ends of an idle link, {count} Envs all to all", unit="bytes"),
         row("link-descriptors", f"descriptors at each end of an idle link, {count} Envs all to all", unit="descriptors"),
     )
@@ -111,6 +117,7 @@ ROWS = (
     *links("shm", "Unix sockets"),
     *links("tcp", "TCP"),
     *encrypted(),
+    *envs(2),
     *envs(8),
     *envs(64),
 )

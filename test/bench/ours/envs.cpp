@@ -13,9 +13,10 @@ struct Needs {
 class EnvProbe : public corps::Conc {
  public:
   void touch() {}
-  corps::Task<> call_all(std::vector<corps::Name<EnvProbe>> all) {
-    for (auto const other : all)
-      if (other.address().env != my_env()) co_await other.call<&EnvProbe::touch>();
+  corps::Task<> call_all(std::vector<corps::Name<EnvProbe>> all, std::uint64_t times) {
+    for (std::uint64_t i = 0; i < times; ++i)
+      for (auto const other : all)
+        if (other.address().env != my_env()) co_await other.call<&EnvProbe::touch>();
   }
   static constexpr bool corps_interleaved = true;  // while it calls all others, they call it
 
@@ -47,6 +48,13 @@ Needs sum(std::vector<corps::Name<EnvProbe>> const& probes) {
   return all;
 }
 
+/// Each Env calls each other one so many times, one by one, all at once.
+void all_to_all(std::vector<corps::Name<EnvProbe>> const& probes, std::uint64_t times) {
+  std::vector<corps::Future<void>> calls;
+  for (auto const probe : probes) calls.push_back(probe.call<&EnvProbe::call_all>(probes, times));
+  for (auto& call : calls) call.get();
+}
+
 }  // namespace
 
 namespace ours {
@@ -57,12 +65,13 @@ void envs() {
   auto const probes = corps::create<EnvProbe>(corps::per_env(1)).get();
   sum(probes);  // what is made once, and the links of Env 0, which are there since the boot
   auto const before = sum(probes);
-  std::vector<corps::Future<void>> calls;
-  for (auto const probe : probes) calls.push_back(probe.call<&EnvProbe::call_all>(probes));
-  for (auto& call : calls) call.get();
+  all_to_all(probes, 1);
   auto const after = sum(probes);
+  auto const pairs = static_cast<double>(probes.size() * (probes.size() - 1));
+  bench::report(row + "-call", bench::ns_each(1, [&](std::uint64_t times) { all_to_all(probes, times); }) / pairs);
   auto const others = static_cast<double>(probes.size() - 1);
   auto const new_links = others * (others - 1) / 2;  // between two of those that are not Env 0
+  if (new_links == 0) return;
   bench::report(row + "-link-bytes", static_cast<double>(after.bytes - before.bytes) / new_links);
   bench::report(row + "-link-descriptors", static_cast<double>(after.descriptors - before.descriptors) / (2 * new_links));
 }

@@ -41,6 +41,7 @@ constexpr std::array rows{
     bench::Row{"link-tls-round-trip", &ours::link_round_trip},
     bench::Row{"link-tls-pipelined-64", &ours::link_pipelined_64},
     bench::Row{"link-tls-large", &ours::link_large},
+    bench::Row{"envs-2", &ours::envs},
     bench::Row{"envs-8", &ours::envs},
     bench::Row{"envs-64", &ours::envs},
 };
