@@ -44,6 +44,8 @@ class Conc {
   // What the object knows of itself, from its constructor on. Only in its own turns. An object that was not made by
   // `create` has no address (env 0, conc none), no tag, and an empty Config.
   ConcAddr my_addr() const noexcept;
+  /// Its Name as any Conc has one, for `exit`, `watch` and the like; `name_of(*this)` is the one with its class.
+  Name<Conc> my_name() const noexcept;
   EnvId my_env() const noexcept { return my_addr().env; }
   std::string_view my_class() const noexcept;
   std::string const& my_tag() const noexcept;

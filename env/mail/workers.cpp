@@ -12,6 +12,7 @@
 #include "corps/detail/registry.hpp"
 #include "corps/detail/runtime.hpp"
 #include "corps/detail/send.hpp"
+#include "corps/name.hpp"
 #include "env/mail/internal/dead_letters.hpp"
 #include "env/mail/internal/deadline_clock.hpp"
 #include "env/mail/internal/errors.hpp"
@@ -252,6 +253,7 @@ std::string const& Conc::my_tag() const noexcept {
   auto const* const extra = my_cell_ == nullptr ? nullptr : my_cell_->extra_if_any();
   return extra == nullptr ? none : extra->tag;
 }
+Name<Conc> Conc::my_name() const noexcept { return name_of(*this); }
 ConcAddr Conc::my_mgr() const noexcept { return my_cell_ == nullptr ? ConcAddr{} : my_cell_->mgr(); }
 Config const& Conc::my_config() const noexcept { return detail::app_config(); }
 

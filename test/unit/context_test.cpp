@@ -118,6 +118,7 @@ class Knowing : public corps::Conc {
   bool endless() { return my_deadline() == std::chrono::steady_clock::time_point::max(); }
   std::string host() { return my_host(); }
   corps::ConcAddr front() { return my_corps(); }
+  corps::Name<corps::Conc> name() { return my_name(); }
   bool in_main_at_start() { return in_main_; }
 
  private:
@@ -142,6 +143,7 @@ TEST_CASE("an object knows its request, its place and its Corps") {
   CHECK(one.within(corps::no_deadline).call<&Knowing::endless>().get());
   CHECK_FALSE(one.call<&Knowing::host>().get().empty());
   CHECK(one.call<&Knowing::front>().get() == corps::ConcAddr{0, corps::corps_front_id});
+  CHECK(one.call<&Knowing::name>().get() == corps::Name<corps::Conc>{one});
   CHECK(one.call<&Knowing::in_main_at_start>().get());
   CHECK_FALSE(corps::this_request());
 }

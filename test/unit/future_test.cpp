@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "corps/detail/runtime.hpp"
+#include "env/mail/internal/lost_errors.hpp"
 #include "test/unit/runtime_kit.hpp"
 
 namespace future_test {
@@ -85,6 +86,31 @@ TEST_CASE("Futures may be dropped before and after the answer came, and moved ab
   CHECK(dropped_late.ready());
   dropped_late = {};
   CHECK(holder.call<&Holder::quick>().get() == 3);
+}
+
+class Failing : public corps::Conc {
+ public:
+  int fail() { throw std::runtime_error{"no such shelf"}; }
+};
+
+TEST_CASE("an error that nobody looked at is noted once, one that somebody saw is not") {
+  Running corps;
+  auto const failing = corps::create<Failing>(corps::here()).get();
+  auto const holder = corps::create<Holder>(corps::here()).get();
+  auto const before = corps::mail::lost_errors();
+  CHECK(error_of(failing.call<&Failing::fail>()).code == corps::Errc::remote);
+  CHECK(corps::mail::lost_errors() == before);
+
+  (void)failing.call<&Failing::fail>();  // dropped before its answer
+  {
+    auto const ended = failing.call<&Failing::fail>();  // dropped after it
+    auto const until = std::chrono::steady_clock::now() + patience;
+    while (!ended.ready() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    CHECK(ended.ready());
+  }
+  CHECK(error_of(failing.call<&Failing::fail>()).code == corps::Errc::remote);
+  CHECK(holder.call<&Holder::quick>().get() == 1);
+  CHECK(corps::mail::lost_errors() == before + 2);
 }
 
 TEST_CASE("a Future is for the thread that made the call") {
