@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "corps/detail/runtime.hpp"
-#include "env/host/internal/cores.hpp"
 #include "env/mail/internal/call_cycle.hpp"
 #include "env/mail/internal/select.hpp"
 #include "env/mail/internal/worker_extra.hpp"
@@ -22,6 +21,7 @@ using detail::CalledOff;
 using detail::never_ns;
 
 constexpr std::int64_t resolution_ns = 1'000'000;
+constexpr int done_at_once_max = 64;  // then frames have their turn
 
 /// Guards the pointer, so that a thread that the Env does not know never meets a clock that is being destroyed.
 std::mutex active_mutex;
@@ -43,8 +43,7 @@ void send_tick(detail::Cell& cell) {
   if (!cell.push(&tick)) tick.on_its_way.store(false, std::memory_order_release);
 }
 
-DeadlineClock::DeadlineClock(bool rings_by_itself) {
-  if (rings_by_itself) thread_ = std::thread{[this] { run(); }};
+DeadlineClock::DeadlineClock(std::function<void(std::int64_t due_ns)> on_sooner) : on_sooner_(std::move(on_sooner)) {
   std::lock_guard const lock{active_mutex};
   active = this;
 }
@@ -58,8 +57,6 @@ DeadlineClock::~DeadlineClock() {
     std::lock_guard const lock{mutex_};
     stopping_ = true;
   }
-  changed_.notify_one();
-  if (thread_.joinable()) thread_.join();
   Holds holds;
   {
     std::lock_guard const lock{active_mutex};  // who calls an alarm off meanwhile writes to it, too
@@ -72,15 +69,15 @@ DeadlineClock::~DeadlineClock() {
 // --- deadlines of calls ------------------------------------------------------------------------------------------
 
 void DeadlineClock::arm(detail::Cell& cell, std::int64_t at_ns) {
-  bool is_earliest = false;
+  bool is_sooner = false;
   {
     std::lock_guard const lock{mutex_};
     take_out(cell);
-    is_earliest = at_ns < earliest();
     entries_.insert({at_ns, &cell});
     cell.extra().in_clock_ns = at_ns;
+    is_sooner = note_earliest();
   }
-  if (is_earliest) changed_.notify_one();
+  tell(is_sooner);
 }
 
 void DeadlineClock::forget(detail::Cell& cell) noexcept {
@@ -103,18 +100,18 @@ void DeadlineClock::take_out(detail::Cell& cell) noexcept {
 // --- alarms ------------------------------------------------------------------------------------------------------
 
 Alarmed DeadlineClock::set_alarm(Alarm& alarm, std::int64_t at_ns, bool again) {
-  bool is_earliest = false;
+  bool is_sooner = false;
   {
     std::lock_guard const lock{mutex_};
     if (alarm.called_off) return Alarmed::called_off;
     if (stopping_) return Alarmed::no_clock;
     if (!again && alarms_.size() >= detail::env_facts.timers_max) return Alarmed::full;
-    is_earliest = at_ns < earliest();
     if (alarm.number == 0) alarm.number = ++alarms_numbered_;
     alarms_.emplace(std::pair{at_ns, alarm.number}, &alarm);
     alarm.at_ns = at_ns;
+    is_sooner = note_earliest();
   }
-  if (is_earliest) changed_.notify_one();
+  tell(is_sooner);
   return Alarmed::set;
 }
 
@@ -169,12 +166,24 @@ void DeadlineClock::give_back(Holds const& holds) noexcept {
   for (auto* const alarm : holds) alarm->given_back();
 }
 
-// --- the thread --------------------------------------------------------------------------------------------------
+// --- what is due -------------------------------------------------------------------------------------------------
 
 std::int64_t DeadlineClock::earliest() const noexcept {
   return std::min(entries_.empty() ? never_ns : entries_.begin()->first,
                   alarms_.empty() ? never_ns : alarms_.begin()->first.first);
 }
+
+/// With the mutex held, after something was put in or taken out. True: it is earlier than before.
+bool DeadlineClock::note_earliest() noexcept {
+  auto const now_first = earliest();
+  return now_first < earliest_ns_.exchange(now_first, std::memory_order_seq_cst);
+}
+
+void DeadlineClock::tell(bool is_sooner) {
+  if (is_sooner && on_sooner_) on_sooner_(due_ns());
+}
+
+std::int64_t DeadlineClock::due_ns() const noexcept { return rounded_up(earliest_ns_.load(std::memory_order_seq_cst)); }
 
 /// What is due first; the lock is open while an alarm rings.
 void DeadlineClock::do_next(std::unique_lock<std::mutex>& lock) {
@@ -203,19 +212,10 @@ void DeadlineClock::ring_next() {
   ring_first(lock);
 }
 
-void DeadlineClock::run() {
-  host::name_thread("corps clock");
+void DeadlineClock::do_due() noexcept {
   std::unique_lock lock{mutex_};
-  while (!stopping_) {
-    auto const at = earliest();
-    if (at == never_ns) {
-      changed_.wait(lock);
-    } else if (at > detail::now_ns()) {
-      changed_.wait_until(lock, std::chrono::steady_clock::time_point{std::chrono::nanoseconds{rounded_up(at)}});
-    } else {
-      do_next(lock);
-    }
-  }
+  for (int done = 0; done < done_at_once_max && !stopping_ && earliest() <= detail::now_ns(); ++done) do_next(lock);
+  (void)note_earliest();
 }
 
 DeadlineClock* active_clock() noexcept {

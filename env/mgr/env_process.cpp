@@ -124,8 +124,11 @@ std::vector<std::string> EnvProcess::start_network() {
 }
 
 void EnvProcess::start_workers(std::size_t threads) {
-  clock_ = std::make_unique<mail::DeadlineClock>(sched::simulation == nullptr);
-  if (sched::simulation != nullptr) return sched::simulation->start(settings_.limits.spare_threads);
+  if (sched::simulation != nullptr) {
+    clock_ = std::make_unique<mail::DeadlineClock>();
+    return sched::simulation->start(settings_.limits.spare_threads);
+  }
+  clock_ = network_.make_clock();
   scheduler_ = std::make_unique<sched::Scheduler>(threads, settings_.limits.spare_threads);
   scheduler_->wait_at(network_.outside());
   own_threads_ = std::make_unique<sched::OwnThreads>(settings_.limits.detached_threads);
@@ -149,6 +152,7 @@ bool EnvProcess::end_threads(std::chrono::milliseconds drain_limit) {
   mail::end_descriptor_waits();
   bool const quiet = network_.stop(drain_limit);
   links_.stop();
+  if (!quiet) static_cast<void>(clock_.release());  // a thread may be in it for ever
   clock_.reset();
   own_threads_.reset();
   scheduler_.reset();

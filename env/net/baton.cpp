@@ -29,11 +29,10 @@ bool Baton::take() noexcept {
 
 // Who leaves says so, and then looks at the alarm; the loop's own thread resets the alarm, and then looks who is there. So one of
 // them sees the other.
-void Baton::leave(std::int64_t now_ns, std::int64_t due_ns) noexcept {
+void Baton::leave(std::int64_t now_ns) noexcept {
   left_at_ns_.store(now_ns, std::memory_order_relaxed);
-  due_ns_.store(due_ns, std::memory_order_relaxed);
   taken_.store(false, std::memory_order_seq_cst);
-  ring_at(std::min(now_ns + absence_ns_max, due_ns));
+  ring_at(now_ns + absence_ns_max);
 }
 
 void Baton::call_home() noexcept {
@@ -67,8 +66,7 @@ void Baton::await() noexcept {
     wait_for_ring();
     bool const called = called_home_.exchange(false, std::memory_order_seq_cst);
     if (is_taken()) continue;  // who leaves sets the alarm
-    auto const needed_ns =
-        std::min(left_at_ns_.load(std::memory_order_relaxed) + absence_ns_max, due_ns_.load(std::memory_order_relaxed));
+    auto const needed_ns = left_at_ns_.load(std::memory_order_relaxed) + absence_ns_max;
     if (!called && detail::now_ns() < needed_ns)
       ring_at(needed_ns);
     else if (take())

@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -42,7 +43,7 @@ void Reactor::Loop::run() noexcept {
       serve();
     }
     if (stopped_.load(std::memory_order_seq_cst)) return;  // with the baton: nobody is inside any more
-    baton_.leave(detail::now_ns(), due_ns());
+    baton_.leave(detail::now_ns());
     baton_.await();
   }
 }
@@ -64,7 +65,7 @@ void Reactor::Loop::serve_and_leave() noexcept {
   serve();
   if (any_posted_.load(std::memory_order_relaxed))
     serve();  // what that wanted to have done later; the rest is left to the other thread
-  baton_.leave(detail::now_ns(), due_ns());
+  baton_.leave(detail::now_ns());
   if (any_posted_.load(std::memory_order_seq_cst) || stopped_.load(std::memory_order_seq_cst)) baton_.call_home();
 }
 
@@ -74,9 +75,11 @@ void Reactor::Loop::hand_over() noexcept {
 
 // --- waiting -----------------------------------------------------------------------------------------------------
 
+// Who sleeps says until when, and then looks once more at what is due; who sets the clock does it the other way round.
 void Reactor::Loop::sleep() noexcept {
   timespec limit{};
   timespec const* until = &limit;
+  sleeps_until_ns_.store(due_ns(), std::memory_order_seq_cst);
   if (!any_posted_.load(std::memory_order_seq_cst)) {
     auto const due = due_ns();
     if (due == never_ns) {
@@ -86,7 +89,12 @@ void Reactor::Loop::sleep() noexcept {
     }
   }
   auto const count = ::epoll_pwait2(events_.get(), ready_.data(), static_cast<int>(ready_.size()), until, nullptr);
+  sleeps_until_ns_.store(0, std::memory_order_relaxed);
   ready_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+void Reactor::Loop::be_awake_at(std::int64_t due_ns) noexcept {
+  if (due_ns < sleeps_until_ns_.load(std::memory_order_seq_cst)) interrupt();
 }
 
 void Reactor::Loop::interrupt() noexcept {
@@ -109,6 +117,7 @@ void Reactor::Loop::serve() noexcept {
   ready_count_ = 0;
   removed_.clear();
   run_alarms();
+  run_clock();
   run_posted();
   served = nullptr;
 }
@@ -148,6 +157,12 @@ void Reactor::Loop::run_alarms() {
   }
 }
 
+void Reactor::Loop::run_clock() {
+  auto const due = clock_due_ns();
+  if (due == never_ns || due > detail::now_ns() || stopped_.load(std::memory_order_relaxed)) return;
+  clock_.load(std::memory_order_relaxed)->do_due();
+}
+
 void Reactor::Loop::post(Work work) {
   bool first = false;
   {
@@ -174,7 +189,19 @@ void Reactor::Loop::close() noexcept {
   std::exchange(alarms_, {}).clear();
 }
 
-std::int64_t Reactor::Loop::due_ns() const noexcept { return alarms_.empty() ? never_ns : alarms_.begin()->first.first; }
+void Reactor::Loop::keep(mail::DeadlineClock& clock) noexcept {
+  clock_.store(&clock, std::memory_order_seq_cst);
+  be_awake_at(clock_due_ns());
+}
+
+std::int64_t Reactor::Loop::clock_due_ns() const noexcept {
+  auto const* const clock = clock_.load(std::memory_order_seq_cst);
+  return clock == nullptr ? never_ns : clock->due_ns();
+}
+
+std::int64_t Reactor::Loop::due_ns() const noexcept {
+  return std::min(clock_due_ns(), alarms_.empty() ? never_ns : alarms_.begin()->first.first);
+}
 
 AlarmKey Reactor::Loop::add_alarm(std::int64_t at_ns, Work work) {
   AlarmKey const key{at_ns, ++alarms_numbered_};

@@ -487,6 +487,13 @@ void Network::post(std::function<void()> work) { impl_->reactor().post(std::move
 
 std::shared_ptr<sched::Outside> Network::outside() { return impl_->reactor().outside(); }
 
+std::unique_ptr<mail::DeadlineClock> Network::make_clock() {
+  auto& reactor = impl_->reactor();
+  auto clock = std::make_unique<mail::DeadlineClock>([&reactor](std::int64_t due_ns) { reactor.be_awake_at(due_ns); });
+  reactor.keep(*clock);
+  return clock;
+}
+
 bool Network::stop(std::chrono::milliseconds limit) { return impl_->stop(limit); }
 
 }  // namespace corps::net

@@ -13,6 +13,9 @@
 #include <string>
 #include <thread>
 
+#include "corps/detail/runtime.hpp"
+#include "env/mail/internal/deadline_clock.hpp"
+
 namespace corps::net {
 namespace net_reactor_test {
 
@@ -226,6 +229,48 @@ TEST_CASE("reactor: a visitor is interrupted by what is posted, and runs it") {
   visitor.join();
   running.on_loop([&] { ran_on = std::this_thread::get_id(); });
   CHECK(ran_on == running.own_thread());
+}
+
+struct Chime final : detail::Alarm {
+  void ring() noexcept override {
+    rung_on = std::this_thread::get_id();
+    rung.release();
+  }
+  void given_back() noexcept override {}
+  Done rung{0};
+  std::thread::id rung_on;
+};
+
+TEST_CASE("reactor: whoever runs the loop does what is due at the clock, also what is due sooner than all before") {
+  std::optional<Running> running{std::in_place};
+  mail::DeadlineClock clock([&](std::int64_t due_ns) { running->reactor.be_awake_at(due_ns); });
+  Chime late;
+  Chime early;
+  Chime of_visitor;
+  auto const set = [&](Chime& chime, std::chrono::nanoseconds delay) {
+    CHECK(clock.set_alarm(chime, detail::now_ns() + delay.count(), false) == detail::Alarmed::set);
+  };
+  set(late, far_away);
+  running->reactor.keep(clock);
+  set(early, 1ms);
+  REQUIRE(early.rung.try_acquire_for(hang_limit));
+  CHECK(early.rung_on == running->own_thread());
+
+  auto const outside = running->reactor.outside();
+  running->on_loop([&] { running->reactor.admit_visitors(true); });
+  std::thread visitor([&] {
+    running->enter(*outside);
+    set(of_visitor, 1ms);
+    do {
+      outside->sleep();  // what let this thread in may have left an interruption behind
+    } while (detail::now_ns() < clock.due_ns());
+    outside->serve_and_leave();
+    REQUIRE(of_visitor.rung.try_acquire());
+    CHECK(of_visitor.rung_on == std::this_thread::get_id());
+  });
+  visitor.join();
+  CHECK(late.rung_on == std::thread::id{});
+  running.reset();
 }
 
 TEST_CASE("reactor: stop waits for the visitor, and then nobody is let in") {

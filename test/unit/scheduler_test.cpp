@@ -341,7 +341,7 @@ TEST_CASE("each thread of an Env says by its name what it is for") {
   auto two = corps::create<Holder>(corps::here()).get().call<&Holder::hold>(handle(second));
   REQUIRE(first.entered.wait());
   REQUIRE(second.entered.wait());
-  for (std::string const wanted : {"corps worker 0", "corps worker 1", "corps clock", "corps io"}) {
+  for (std::string const wanted : {"corps worker 0", "corps worker 1", "corps io"}) {
     CAPTURE(wanted);
     auto const deadline = steady_clock::now() + patience;
     std::ptrdiff_t found = 0;

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -15,8 +15,8 @@
 
 namespace corps::mail {
 
-/// The Env's clock: whatever is to happen at a time waits here. It sleeps until the earliest of it, and for ever if there is
-/// none.
+/// The Env's clock: whatever is to happen at a time waits here. It has no thread: whoever runs the event loop does what is due,
+/// and sleeps until the next of it is.
 ///
 /// It sends a Worker its tick when the earliest deadline of its open calls has come. It holds one entry a Worker, not one a
 /// call, and a Worker arms it only for a deadline earlier than the one it is armed for: calls that are answered in time
@@ -24,8 +24,9 @@ namespace corps::mail {
 /// Threads: any.
 class DeadlineClock {
  public:
-  /// `rings_by_itself`: a thread does all that is due when it is. Else whoever stands in for it calls `ring_next`.
-  explicit DeadlineClock(bool rings_by_itself = true);
+  /// Calls `on_sooner` when something is due before all that waited, on the thread that asked for it, which may hold a lock: it
+  /// must not block.
+  explicit DeadlineClock(std::function<void(std::int64_t due_ns)> on_sooner = {});
   /// Gives every alarm back.
   ~DeadlineClock();
   DeadlineClock(DeadlineClock const&) = delete;
@@ -46,6 +47,14 @@ class DeadlineClock {
   /// Calls off the alarms that are to end with this Worker; what is to be given back, without a lock.
   Holds owner_ends(ConcId owner);
   static void give_back(Holds const& holds) noexcept;
+
+  /// When there is something to do; never_ns if nothing waits. Takes no lock.
+  std::int64_t due_ns() const noexcept;
+  /// Does what is due, so much at most that others do not wait long for this thread. Threads: one at a time.
+  void do_due() noexcept;
+
+  // For tests, and who stands in for the event loop.
+
   /// Alarms that are set.
   std::size_t alarms();
   /// When the first of them is due; never_ns if there is none.
@@ -61,16 +70,17 @@ class DeadlineClock {
   std::int64_t earliest() const noexcept;
   void do_next(std::unique_lock<std::mutex>& lock);
   void ring_first(std::unique_lock<std::mutex>& lock);
-  void run();
+  bool note_earliest() noexcept;
+  void tell(bool is_sooner);
 
+  std::function<void(std::int64_t due_ns)> const on_sooner_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::atomic<std::int64_t> earliest_ns_{detail::never_ns};  // written under the mutex
   std::set<Entry> entries_;
   std::map<std::pair<std::int64_t, std::uint64_t>, detail::Alarm*> alarms_;  // by time and number
   std::map<std::pair<ConcId, std::uint64_t>, detail::Alarm*> owned_;         // by owner and number
   std::uint64_t alarms_numbered_ = 0;
   bool stopping_ = false;
-  std::thread thread_;
 };
 
 /// Asks a Worker to look at its open calls; does nothing while an earlier such wish is still on its way.

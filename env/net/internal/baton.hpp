@@ -23,8 +23,7 @@ class Baton {
 
   /// Whether the caller has it now.
   [[gnu::hot]] bool take() noexcept;
-  /// `due_ns`: when the loop has something to do even if nothing comes.
-  [[gnu::hot]] void leave(std::int64_t now_ns, std::int64_t due_ns) noexcept;
+  [[gnu::hot]] void leave(std::int64_t now_ns) noexcept;
   bool is_taken() const noexcept { return taken_.load(std::memory_order_seq_cst); }
   /// The loop's own thread is to run it, if nobody does.
   void call_home() noexcept;
@@ -39,7 +38,6 @@ class Baton {
   std::mutex mutex_;
   std::atomic<std::int64_t> rings_at_ns_{0};  // 0: it does not
   std::atomic<std::int64_t> left_at_ns_{0};
-  std::atomic<std::int64_t> due_ns_{0};
   std::atomic<bool> taken_{false};
   std::atomic<bool> called_home_{false};
 };

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "env/host/internal/unique_fd.hpp"
+#include "env/mail/internal/deadline_clock.hpp"
 #include "env/net/internal/baton.hpp"
 #include "env/net/internal/reactor.hpp"
 
@@ -45,6 +46,10 @@ class Reactor::Loop final : public sched::Outside {
   void post(Work work);
   /// Drops what has not been run, and what comes later. When nobody runs it any more.
   void close() noexcept;
+  /// From now on what is due there is done here.
+  void keep(mail::DeadlineClock& clock) noexcept;
+  /// Something is due at a time that the loop may not know yet.
+  void be_awake_at(std::int64_t due_ns) noexcept;
 
   // On the loop's thread, or while none runs it.
 
@@ -72,6 +77,8 @@ class Reactor::Loop final : public sched::Outside {
   [[gnu::hot]] void serve(Descriptor::State& state, std::uint32_t events);
   void run_posted();
   void run_alarms();
+  void run_clock();
+  std::int64_t clock_due_ns() const noexcept;
   std::int64_t due_ns() const noexcept;
 
   host::UniqueFd events_;   // the kernel's queue of them
@@ -80,6 +87,8 @@ class Reactor::Loop final : public sched::Outside {
   std::atomic<bool> admits_{false};
   std::atomic<bool> visitor_comes_{false};  // soon, and may have the baton
   std::atomic<bool> stopped_{false};
+  std::atomic<mail::DeadlineClock*> clock_{nullptr};
+  std::atomic<std::int64_t> sleeps_until_ns_{0};  // 0: nobody sleeps, and who does next looks at what is due first
 
   std::mutex posted_mutex_;
   std::vector<Work> posted_;

@@ -13,6 +13,7 @@
 #include "env/host/internal/clock.hpp"
 #include "env/host/internal/random.hpp"
 #include "env/host/internal/unique_fd.hpp"
+#include "env/mail/internal/deadline_clock.hpp"
 #include "env/net/internal/carrier.hpp"
 #include "env/net/internal/endpoint.hpp"
 #include "env/net/internal/frame.hpp"
@@ -101,6 +102,10 @@ class Network {
 
   /// For threads without work, which may run the I/O thread's callbacks in its place while there are links.
   std::shared_ptr<sched::Outside> outside();
+
+  /// Makes the clock of this Env, whose work is done by who runs the event loop. It must not be destroyed before stop() has
+  /// returned true.
+  std::unique_ptr<mail::DeadlineClock> make_clock();
 
   /// Ends dials and handshakes, flushes and closes all connections, and ends the I/O thread: all within `limit`, after which what
   /// is left is closed as it is. Not on the I/O thread. False: a callback did not return; the I/O thread was left behind and the

@@ -10,6 +10,10 @@
 #include "env/host/internal/unique_fd.hpp"
 #include "env/sched/internal/outside.hpp"
 
+namespace corps::mail {
+class DeadlineClock;
+}
+
 namespace corps::net {
 
 /// When, and which of those.
@@ -40,6 +44,11 @@ class Reactor {
   std::shared_ptr<sched::Outside> outside();
   /// Whether it is worth it for them. Threads: the loop's.
   void admit_visitors(bool admitted) noexcept;
+
+  /// Does what is due there from now on; until stop() it must outlive this. Once.
+  void keep(mail::DeadlineClock& clock) noexcept;
+  /// What the clock says when something is due sooner than what it knew of. Never blocks.
+  void be_awake_at(std::int64_t due_ns) noexcept;
 
   class Loop;
   std::shared_ptr<Loop> const& loop() noexcept { return loop_; }
