@@ -14,7 +14,8 @@ class Alarm {
   Alarm(Alarm const&) = delete;
   Alarm& operator=(Alarm const&) = delete;
 
-  /// The time has come, and the clock has let go of it. On the I/O thread: must be brief and must not block.
+  /// The time has come, and the clock has let go of it. On the thread that runs the event loop, or on the clock's: must be brief
+  /// and must not block.
   virtual void ring() noexcept = 0;
   /// The clock lets go of it without a ring: the clock, or the Worker it was to end with, ends. Once for each hold. Any thread.
   virtual void given_back() noexcept = 0;

@@ -40,7 +40,7 @@ class TimerState : public Alarm {
   void given_back() noexcept final;
 
  protected:
-  /// It is time, and the last run has ended. Has a hold, which `run_ended` gives back. On the I/O thread.
+  /// It is time, and the last run has ended. Has a hold, which `run_ended` gives back. On the thread that rings.
   virtual void fire() noexcept = 0;
   /// It fires no more: frees what the Worker gave it. In the Worker's turn.
   virtual void free_function() noexcept {}

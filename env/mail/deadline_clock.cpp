@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "corps/detail/runtime.hpp"
+#include "env/host/internal/thread.hpp"
+#include "env/host/internal/wake_timer.hpp"
 #include "env/mail/internal/call_cycle.hpp"
 #include "env/mail/internal/select.hpp"
 #include "env/mail/internal/worker_extra.hpp"
@@ -22,6 +25,8 @@ using detail::never_ns;
 
 constexpr std::int64_t resolution_ns = 1'000'000;
 constexpr int done_at_once_max = 64;  // then frames have their turn
+/// What is due for so long is not left to the event loop any more.
+constexpr std::int64_t left_to_loop_ns = 5'000'000;
 
 /// Guards the pointer, so that a thread that the Env does not know never meets a clock that is being destroyed.
 std::mutex active_mutex;
@@ -43,7 +48,16 @@ void send_tick(detail::Cell& cell) {
   if (!cell.push(&tick)) tick.on_its_way.store(false, std::memory_order_release);
 }
 
+struct DeadlineClock::Late {
+  host::WakeTimer timer{"cannot make a timer for the clock"};
+  std::thread thread;
+};
+
 DeadlineClock::DeadlineClock(std::function<void(std::int64_t due_ns)> on_sooner) : on_sooner_(std::move(on_sooner)) {
+  if (on_sooner_) {
+    late_ = std::make_unique<Late>();
+    late_->thread = host::start_thread("corps clock", [this] { do_what_is_late(); });
+  }
   std::lock_guard const lock{active_mutex};
   active = this;
 }
@@ -56,6 +70,10 @@ DeadlineClock::~DeadlineClock() {
   {
     std::lock_guard const lock{mutex_};
     stopping_ = true;
+  }
+  if (late_ != nullptr) {
+    late_->timer.ring();
+    late_->thread.join();
   }
   Holds holds;
   {
@@ -173,17 +191,41 @@ std::int64_t DeadlineClock::earliest() const noexcept {
                   alarms_.empty() ? never_ns : alarms_.begin()->first.first);
 }
 
-/// With the mutex held, after something was put in or taken out. True: it is earlier than before.
+/// With the mutex held, after something was put in or done. What was only taken out may still count: then somebody looks in vain.
+/// True: it is earlier than before.
 bool DeadlineClock::note_earliest() noexcept {
   auto const now_first = earliest();
   return now_first < earliest_ns_.exchange(now_first, std::memory_order_seq_cst);
 }
 
 void DeadlineClock::tell(bool is_sooner) {
-  if (is_sooner && on_sooner_) on_sooner_(due_ns());
+  if (!is_sooner || late_ == nullptr) return;
+  on_sooner_(due_ns());
+  late_->timer.ring_at(late_ns());
 }
 
 std::int64_t DeadlineClock::due_ns() const noexcept { return rounded_up(earliest_ns_.load(std::memory_order_seq_cst)); }
+
+std::int64_t DeadlineClock::late_ns() const noexcept {
+  auto const due = due_ns();
+  return due > never_ns - left_to_loop_ns ? never_ns : due + left_to_loop_ns;
+}
+
+/// Who puts something in sets the timer after that; this thread takes the ring, and then looks. It sleeps for what is left, which
+/// may be done in time then: it wakes once more, later than the loop, and wakes nobody.
+void DeadlineClock::do_what_is_late() {
+  for (;;) {
+    late_->timer.wait();
+    while (late_ns() <= detail::now_ns() && !is_stopping()) do_due();
+    if (is_stopping()) return;
+    if (auto const late = late_ns(); late != never_ns) late_->timer.ring_at(late);
+  }
+}
+
+bool DeadlineClock::is_stopping() {
+  std::lock_guard const lock{mutex_};
+  return stopping_;
+}
 
 /// What is due first; the lock is open while an alarm rings.
 void DeadlineClock::do_next(std::unique_lock<std::mutex>& lock) {

@@ -489,7 +489,7 @@ std::shared_ptr<sched::Outside> Network::outside() { return impl_->reactor().out
 
 std::unique_ptr<mail::DeadlineClock> Network::make_clock() {
   auto& reactor = impl_->reactor();
-  auto clock = std::make_unique<mail::DeadlineClock>([&reactor](std::int64_t due_ns) { reactor.be_awake_at(due_ns); });
+  auto clock = std::make_unique<mail::DeadlineClock>(reactor.waker());
   reactor.keep(*clock);
   return clock;
 }

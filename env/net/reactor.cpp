@@ -23,7 +23,9 @@ void Reactor::after(std::chrono::nanoseconds delay, std::function<void()> work) 
 std::shared_ptr<sched::Outside> Reactor::outside() { return loop_; }
 void Reactor::admit_visitors(bool admitted) noexcept { loop_->admit_visitors(admitted); }
 void Reactor::keep(mail::DeadlineClock& clock) noexcept { loop_->keep(clock); }
-void Reactor::be_awake_at(std::int64_t due_ns) noexcept { loop_->be_awake_at(due_ns); }
+std::function<void(std::int64_t)> Reactor::waker() {
+  return [loop = loop_](std::int64_t due_ns) { loop->be_awake_at(due_ns); };
+}
 
 Descriptor::Descriptor(Reactor& reactor, host::UniqueFd fd, std::function<void()> on_readable, std::function<void()> on_writable)
     : loop_(reactor.loop()), state_(std::make_shared<State>()) {

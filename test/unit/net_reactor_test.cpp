@@ -241,36 +241,67 @@ struct Chime final : detail::Alarm {
   std::thread::id rung_on;
 };
 
-TEST_CASE("reactor: whoever runs the loop does what is due at the clock, also what is due sooner than all before") {
+/// A clock in a running loop.
+struct Ticking {
   std::optional<Running> running{std::in_place};
-  mail::DeadlineClock clock([&](std::int64_t due_ns) { running->reactor.be_awake_at(due_ns); });
-  Chime late;
-  Chime early;
-  Chime of_visitor;
-  auto const set = [&](Chime& chime, std::chrono::nanoseconds delay) {
-    CHECK(clock.set_alarm(chime, detail::now_ns() + delay.count(), false) == detail::Alarmed::set);
-  };
-  set(late, far_away);
-  running->reactor.keep(clock);
-  set(early, 1ms);
-  REQUIRE(early.rung.try_acquire_for(hang_limit));
-  CHECK(early.rung_on == running->own_thread());
+  mail::DeadlineClock clock{running->reactor.waker()};
 
-  auto const outside = running->reactor.outside();
-  running->on_loop([&] { running->reactor.admit_visitors(true); });
+  Ticking() { running->reactor.keep(clock); }
+  ~Ticking() { running.reset(); }
+  void set(Chime& chime, std::chrono::nanoseconds delay) {
+    CHECK(clock.set_alarm(chime, detail::now_ns() + delay.count(), false) == detail::Alarmed::set);
+  }
+};
+
+// A machine that stands still for some milliseconds makes a time late, and then the clock's own thread does what is due: so these
+// look for one of many that came in time.
+TEST_CASE("reactor: whoever runs the loop does what is due at the clock, also what is due sooner than all before") {
+  constexpr int tries = 1'000;
+  Chime late;
+  Ticking ticking;
+  ticking.set(late, far_away);
+  bool by_own_thread = false;
+  for (int i = 0; i < tries && !by_own_thread; ++i) {
+    Chime early;
+    ticking.set(early, 1ms);
+    REQUIRE(early.rung.try_acquire_for(hang_limit));
+    by_own_thread = early.rung_on == ticking.running->own_thread();
+  }
+  CHECK(by_own_thread);
+
+  auto const outside = ticking.running->reactor.outside();
+  ticking.running->on_loop([&] { ticking.running->reactor.admit_visitors(true); });
+  bool by_visitor = false;
   std::thread visitor([&] {
-    running->enter(*outside);
-    set(of_visitor, 1ms);
-    do {
-      outside->sleep();  // what let this thread in may have left an interruption behind
-    } while (detail::now_ns() < clock.due_ns());
-    outside->serve_and_leave();
-    REQUIRE(of_visitor.rung.try_acquire());
-    CHECK(of_visitor.rung_on == std::this_thread::get_id());
+    for (int i = 0; i < tries && !by_visitor; ++i) {
+      ticking.running->enter(*outside);
+      Chime chime;
+      ticking.set(chime, 1ms);
+      auto const due_ns = ticking.clock.due_ns();
+      do {
+        outside->sleep();  // what let this thread in may have left an interruption behind
+      } while (detail::now_ns() < due_ns);
+      outside->serve_and_leave();
+      REQUIRE(chime.rung.try_acquire_for(hang_limit));
+      by_visitor = chime.rung_on == std::this_thread::get_id();
+    }
   });
   visitor.join();
+  CHECK(by_visitor);
   CHECK(late.rung_on == std::thread::id{});
-  running.reset();
+}
+
+TEST_CASE("reactor: a callback that does not return holds up nothing that is due at the clock") {
+  Ticking ticking;
+  Chime chime;
+  Done done{0};
+  ticking.running->reactor.post([&] {
+    ticking.set(chime, 1ms);
+    CHECK(chime.rung.try_acquire_for(hang_limit));
+    CHECK(chime.rung_on != std::this_thread::get_id());
+    done.release();
+  });
+  CHECK(done.try_acquire_for(hang_limit));
 }
 
 TEST_CASE("reactor: stop waits for the visitor, and then nobody is let in") {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <utility>
@@ -15,8 +16,9 @@
 
 namespace corps::mail {
 
-/// The Env's clock: whatever is to happen at a time waits here. It has no thread: whoever runs the event loop does what is due,
-/// and sleeps until the next of it is.
+/// The Env's clock: whatever is to happen at a time waits here. Whoever runs the event loop does what is due, and sleeps until
+/// the next of it is. A thread of the clock ("corps clock") does what is still left some milliseconds later, because a callback
+/// of the loop takes long.
 ///
 /// It sends a Worker its tick when the earliest deadline of its open calls has come. It holds one entry a Worker, not one a
 /// call, and a Worker arms it only for a deadline earlier than the one it is armed for: calls that are answered in time
@@ -25,7 +27,8 @@ namespace corps::mail {
 class DeadlineClock {
  public:
   /// Calls `on_sooner` when something is due before all that waited, on the thread that asked for it, which may hold a lock: it
-  /// must not block.
+  /// must not block. Without that nobody does what is due but who calls for it here, and there is no thread.
+  /// Throws std::system_error if the process has no threads or descriptors left.
   explicit DeadlineClock(std::function<void(std::int64_t due_ns)> on_sooner = {});
   /// Gives every alarm back.
   ~DeadlineClock();
@@ -50,7 +53,7 @@ class DeadlineClock {
 
   /// When there is something to do; never_ns if nothing waits. Takes no lock.
   std::int64_t due_ns() const noexcept;
-  /// Does what is due, so much at most that others do not wait long for this thread. Threads: one at a time.
+  /// Does what is due, so much at most that others do not wait long for this thread.
   void do_due() noexcept;
 
   // For tests, and who stands in for the event loop.
@@ -68,10 +71,13 @@ class DeadlineClock {
   detail::CalledOff take_out(detail::Alarm& alarm) noexcept;
   void let_go(detail::Alarm& alarm, Holds& holds);
   std::int64_t earliest() const noexcept;
+  std::int64_t late_ns() const noexcept;
   void do_next(std::unique_lock<std::mutex>& lock);
   void ring_first(std::unique_lock<std::mutex>& lock);
   bool note_earliest() noexcept;
   void tell(bool is_sooner);
+  void do_what_is_late();
+  bool is_stopping();
 
   std::function<void(std::int64_t due_ns)> const on_sooner_;
   std::mutex mutex_;
@@ -81,6 +87,8 @@ class DeadlineClock {
   std::map<std::pair<ConcId, std::uint64_t>, detail::Alarm*> owned_;         // by owner and number
   std::uint64_t alarms_numbered_ = 0;
   bool stopping_ = false;
+  struct Late;
+  std::unique_ptr<Late> late_;  // null where there is no event loop
 };
 
 /// Asks a Worker to look at its open calls; does nothing while an earlier such wish is still on its way.

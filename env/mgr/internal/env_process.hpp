@@ -73,10 +73,10 @@ class EnvProcess final : public net::Directory {
   Hooks hooks_;
   EnvTable table_;
   net::Links links_;
+  std::unique_ptr<mail::DeadlineClock> clock_;  // the network's threads do what is due there
   net::Network network_;
   std::unique_ptr<sched::Scheduler> scheduler_;
   std::unique_ptr<sched::OwnThreads> own_threads_;
-  std::unique_ptr<mail::DeadlineClock> clock_;
   DumpService dumps_;
   DescriptorService descriptors_{network_};
 };

@@ -2,9 +2,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 
-#include "env/host/internal/unique_fd.hpp"
+#include "env/host/internal/wake_timer.hpp"
 
 namespace corps::net {
 
@@ -17,7 +16,7 @@ class Baton {
   static constexpr std::int64_t absence_ns_max = 1'000'000;
 
   /// Throws std::system_error if the process has no descriptors left.
-  Baton();
+  Baton() = default;
   Baton(Baton const&) = delete;
   Baton& operator=(Baton const&) = delete;
 
@@ -31,12 +30,7 @@ class Baton {
   void await() noexcept;
 
  private:
-  void ring_at(std::int64_t at_ns) noexcept;
-  void wait_for_ring() noexcept;
-
-  host::UniqueFd alarm_;
-  std::mutex mutex_;
-  std::atomic<std::int64_t> rings_at_ns_{0};  // 0: it does not
+  host::WakeTimer alarm_{"cannot make a timer for the event loop"};
   std::atomic<std::int64_t> left_at_ns_{0};
   std::atomic<bool> taken_{false};
   std::atomic<bool> called_home_{false};

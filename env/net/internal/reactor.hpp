@@ -47,8 +47,8 @@ class Reactor {
 
   /// Does what is due there from now on; until stop() it must outlive this. Once.
   void keep(mail::DeadlineClock& clock) noexcept;
-  /// What the clock says when something is due sooner than what it knew of. Never blocks.
-  void be_awake_at(std::int64_t due_ns) noexcept;
+  /// To be called by the clock when something is due sooner than what it knew of; it may outlive this. Never blocks.
+  std::function<void(std::int64_t due_ns)> waker();
 
   class Loop;
   std::shared_ptr<Loop> const& loop() noexcept { return loop_; }
