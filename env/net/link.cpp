@@ -266,14 +266,16 @@ void Link::on_error(Payload const& payload) {
   Unpacker in{payload.pieces()};
   std::uint64_t number = 0;
   ErrorInfo info;
-  in(number, info);
+  bool is_unknown_method = false;
+  in(number, info, is_unknown_method);
   in.finish();
   std::unique_lock lock{mutex_};
   auto [request, frame, sent] = take_open(number, info.ran != Ran::no);
   lock.unlock();
   if (request == nullptr) return;
   if (sent != 0 && info.ran == Ran::no) info.ran = Ran::maybe;  // an earlier run may have been one
-  if (info.code == Errc::attribute) return end_with_signatures(env_, std::move(request), std::move(info));
+  bool const is_own_question = request->method->env_serves != nullptr;  // as that for the signatures itself
+  if (is_unknown_method && !is_own_question) return end_with_signatures(env_, std::move(request), std::move(info));
   request.release()->bounce(std::move(info));
 }
 
@@ -304,7 +306,8 @@ std::unique_ptr<Request> Link::make_request(Payload const& payload) {
                                    "version of it",
                                    self_, head.method),
                        {},
-                       {}});
+                       {}},
+                      true);
     return nullptr;
   }
   std::unique_ptr<Request> request;
@@ -426,13 +429,13 @@ void Link::answer(std::unique_ptr<Request> request) noexcept {
   if (reply(FrameKind::answer, frame.bytes(), back, std::move(given))) streams.keep();
 }
 
-void Link::answer_with_error(std::uint64_t call, WorkerPair const& pair, ErrorInfo error) noexcept {
+void Link::answer_with_error(std::uint64_t call, WorkerPair const& pair, ErrorInfo error, bool is_unknown_method) noexcept {
   if (call == no_answer_wanted)
     return host::log(host::Level::warn, fmt::format("a request of env {} that wants no answer failed: {}", env_, error.text));
   shorten(error, std::min(error_text_bytes_max, limits_.message_bytes_max / 4));
   FrameDraft frame;
   Packer out{frame.bytes()};
-  out(call, error);
+  out(call, error, is_unknown_method);
   reply(FrameKind::error, frame.bytes(), pair);
 }
 

@@ -48,7 +48,7 @@ struct Caller : corps::net::test::CallingLink {
   void fail_last(Ran ran) {
     corps::detail::ByteBuffer error;
     corps::Packer out{error};
-    out(last->origin_call, ErrorInfo{Errc::overloaded, ran, "no room", {}, {}});
+    out(last->origin_call, ErrorInfo{Errc::overloaded, ran, "no room", {}, {}}, false);
     link.on_error(error.view());
   }
   /// The peer has received so many frames.

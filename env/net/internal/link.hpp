@@ -173,7 +173,7 @@ class Link final : public detail::Origin, private Outbox {
   void resume_retried(bool dialing);
   void end(std::vector<Ended> requests, std::string const& why) noexcept;
   void drop_lost_streams() noexcept;
-  void answer_with_error(std::uint64_t call, WorkerPair const& pair, ErrorInfo error) noexcept;
+  void answer_with_error(std::uint64_t call, WorkerPair const& pair, ErrorInfo error, bool is_unknown_method = false) noexcept;
   bool reply(FrameKind kind, detail::ByteBuffer& frame, WorkerPair const& pair, detail::AllGiven given = {}) noexcept;
   std::uint64_t fresh_id() { return host::random_u64(random_) | 1; }
 
