@@ -273,7 +273,7 @@ void Link::on_error(Payload const& payload) {
   auto [request, frame, sent] = take_open(number, info.ran != Ran::no);
   lock.unlock();
   if (request == nullptr) return;
-  if (sent != 0 && info.ran == Ran::no) info.ran = Ran::maybe;  // an earlier run may have been one
+  if (sent != 0 && info.ran == Ran::no) info.ran = Ran::maybe;          // an earlier run may have been one
   bool const is_own_question = request->method->env_serves != nullptr;  // as that for the signatures itself
   if (is_unknown_method && !is_own_question) return end_with_signatures(env_, std::move(request), std::move(info));
   request.release()->bounce(std::move(info));

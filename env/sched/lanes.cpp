@@ -157,12 +157,18 @@ void Lanes::pass_on() {
   if (idle_.load(std::memory_order_seq_cst) == 0 || searching_.load(std::memory_order_seq_cst)) return;
   if (anything_queued())
     wake_one();
-  else if (any_kept())
+  else if (anything_left())
     wake_for_kept();
 }
 
 bool Lanes::anything_queued() noexcept {
   return std::ranges::any_of(used(), [](Lane const& lane) { return !lane.queue.empty() && !keeps_last(lane); });
+}
+
+/// For who has just seen that nothing is queued but what is kept: it may be kept no more.
+bool Lanes::anything_left() noexcept {
+  return std::ranges::any_of(
+      used(), [](Lane const& lane) { return lane.next.load(std::memory_order_seq_cst) != nullptr || !lane.queue.empty(); });
 }
 
 bool Lanes::any_kept() noexcept { return std::ranges::any_of(used(), &Lanes::keeps_one); }
@@ -319,7 +325,7 @@ caf::resumable* Lanes::park(Lane& lane) {
     if (lane.watches) end_watch(lane);  // chosen while it was about to leave
     return nullptr;
   }
-  if (!any_kept() || !begin_watch(lane)) sleep(lane);
+  if (!anything_left() || !begin_watch(lane)) sleep(lane);
   return lane.watches ? watch_kept(lane) : nullptr;
 }
 

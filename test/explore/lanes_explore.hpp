@@ -93,6 +93,7 @@ struct Program {
   bool has_door = false;      // one of the threads without work waits there, and not at its bell
   std::uint64_t turns = 0;    // that each of those that serve has had: 0 or 64 looks for stuck ones next, 1024 shares first
   bool keeps = false;         // each lane keeps the last job that its own thread has put into its ring
+  bool expires = false;       // a lane stops to keep it at any time
   bool rests = false;         // each sleep was a long one: no thread looks around before the next
 };
 
@@ -215,6 +216,7 @@ inline void explore_program(Program const& program, int timeouts_each = 1) {
     threads.emplace_back([&, first_job, closes = program.closes && first_job == 0] { push(does, first_job, closes); });
     first_job += does.size();
   }
+  if (program.expires) threads.emplace_back([&] { world.lanes()[0].keeps_last_until_ns.store(0, std::memory_order_relaxed); });
   for (std::size_t n = 0; n < program.threads; ++n)
     threads.emplace_back([&, n] { serve(stuck_lanes + n, program.last_retires && n + 1 == program.threads); });
   auto const result =

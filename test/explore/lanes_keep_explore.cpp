@@ -17,6 +17,13 @@ TEST_CASE("what a lane keeps is taken when its thread is stuck, whatever else co
   explore_program({.threads = 2, .queue = "ll", .keeps = true});
 }
 
+TEST_CASE("what a lane keeps no more is not forgotten, whoever has seen that it did") {
+  explore_program({.threads = 1, .queue = "l", .keeps = true, .expires = true});
+  explore_program({.threads = 1, .slot = "e", .queue = "e", .keeps = true, .expires = true});
+  if (!in_full()) return;
+  explore_program({.threads = 2, .queue = "l", .keeps = true, .expires = true}, 0);
+}
+
 TEST_CASE("what a lane keeps whose thread goes on is not forgotten when it blocks, or when the time is over") {
   explore_program({.outside = {"ne"}, .threads = 2, .keeps = true}, 0);
   if (!in_full()) return;

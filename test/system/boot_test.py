@@ -53,8 +53,8 @@ class BootTest(corps_kit.CorpsCase):
             os.close(marker)
         for pid in pids[1:]:
             files = kit.open_files(pid)
-            # What is open: three standard ones, epoll, timer and wake-up of the I/O thread, the timer of the clock, a listener, signals, Env 0 (and the
-            # watches of both), links.
+            # What is open: three standard ones, epoll, timer and wake-up of the I/O thread, the timer of the clock,
+            # a listener, signals, Env 0 (and the watches of both), links.
             kinds = sorted(target.split(":")[0].strip("[]") for number, target in files.items() if number > 2)
             self.assertNotIn("/memfd", " ".join(files.values()), "the boot descriptor is closed once it was read")
             self.assertEqual([target for target in files.values() if target.startswith("/dev/null")], ["/dev/null"], "stdin alone")

@@ -34,8 +34,7 @@ struct alignas(64) Lane {
   bool rested = false;                               // it slept for long then
   bool goes_outside = false;                         // if it can; written as `parked`, by itself
   bool parked = false;                               // under the idle list's mutex
-  bool watches =
-      false;  // it keeps an eye on what others keep; written under the idle list's mutex, by itself or before it is woken
+  bool watches = false;  // what others keep; written under the idle list's mutex, by itself or before it is woken
 };
 
 /// The lanes of all threads, with stealing between them and parking of threads without work.
@@ -115,6 +114,7 @@ class Lanes {
   [[gnu::hot]] caf::resumable* search(Lane& lane);
   std::span<Lane> used() noexcept { return {lanes_.data(), used_.load(std::memory_order_acquire)}; }
   [[gnu::hot]] bool anything_queued() noexcept;
+  [[gnu::hot]] bool anything_left() noexcept;
   [[gnu::hot]] bool any_kept() noexcept;
   [[gnu::hot]] static bool keeps_last(Lane const& lane) noexcept;
   [[gnu::hot]] static bool keeps_one(Lane const& lane) noexcept;
