@@ -269,8 +269,8 @@ class Attacked final : Directory {
     auto bytes = packed(small());
     bool const is_error = input_.byte() % 2 == 0;
     if (is_error && input_.byte() % 2 == 0) {
-      auto const error = packed(corps::ErrorInfo{corps::Errc{input_.byte()}, corps::Ran{input_.byte()}, "x", {}, {}},
-                                input_.byte() % 2 == 0);
+      auto const error =
+          packed(corps::ErrorInfo{corps::Errc{input_.byte()}, corps::Ran{input_.byte()}, "x", {}, {}}, input_.byte() % 2 == 0);
       bytes.append(error.data(), error.size());
     } else if (!is_error && input_.byte() % 2 == 0) {
       auto const text = packed(std::string(input_.byte(), 'x'));
