@@ -16,6 +16,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "corps/address.hpp"
 #include "corps/error.hpp"
 
 namespace corps::net {
@@ -174,13 +175,8 @@ int family(int fd) {
 }  // namespace
 
 Endpoint unix_endpoint(std::array<std::byte, corps_id_bytes> const& corps_id, Peer peer) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text = std::string(unix_prefix) + "corps-";
-  for (auto const byte : corps_id) {
-    text += digits[std::to_integer<std::size_t>(byte) >> 4];
-    text += digits[std::to_integer<std::size_t>(byte) & 15];
-  }
-  return {text + "-" + std::to_string(peer.env) + "-" + std::to_string(peer.epoch)};
+  return {std::string(unix_prefix) + "corps-" + to_string(CorpsId{corps_id}) + "-" + std::to_string(peer.env) + "-" +
+          std::to_string(peer.epoch)};
 }
 
 Family family_of(Endpoint const& endpoint) noexcept {
