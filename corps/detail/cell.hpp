@@ -24,6 +24,8 @@ struct ClassRecord;
 [[gnu::hot]] std::int64_t now_ns() noexcept;
 /// The same clock, 0.1 ms late at most, and five times cheaper to read.
 [[gnu::hot]] std::int64_t recent_now_ns() noexcept;
+/// What that said last on this thread: for who knows that nothing has taken long since.
+[[gnu::hot]] std::int64_t last_recent_now_ns() noexcept;
 
 /// What a Worker is created with.
 struct WorkerInfo {
@@ -129,8 +131,8 @@ struct alignas(64) Cell {
   /// Whether it must look at each request that comes: it may be one that can begin.
   bool wakes_for_requests() const noexcept { return (hooks & hook_selects) != 0 || can_begin(); }
   /// Brings the Worker's clock up to date, to 0.1 ms.
-  std::int64_t recent_ns() noexcept {
-    auto const recent = recent_now_ns();
+  std::int64_t recent_ns() noexcept { return catch_up(recent_now_ns()); }
+  std::int64_t catch_up(std::int64_t recent) noexcept {
     if (recent > now_ns) now_ns = recent;
     return now_ns;
   }

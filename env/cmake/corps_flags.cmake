@@ -14,6 +14,8 @@ target_compile_options(corps_flags INTERFACE
   # An Env is an executable and the library is static, so position independent executables are all that is needed; one flag
   # for every target lets them share the precompiled header.
   -fPIE -fstack-protector-strong
+  # What is fetched to be written is fetched once. Where a core has no such instruction, it does nothing.
+  $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>:-mprfchw>
   # __FILE__ and source_location name files from the root of the project on every machine.
   -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=
   $<$<CONFIG:Release>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>

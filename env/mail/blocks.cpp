@@ -19,15 +19,19 @@
 namespace corps::mail {
 namespace {
 
+/// Together with what malloc notes beside each, blocks take a multiple of this.
 constexpr std::size_t step_bytes = 32;
-constexpr std::size_t sizes = block_bytes_max / step_bytes;
+constexpr std::size_t note_bytes = 8;
+constexpr std::size_t bytes_of(std::size_t size) { return (size + 1) * step_bytes - note_bytes; }
+constexpr std::size_t size_of(std::size_t bytes) { return (bytes + note_bytes - 1) / step_bytes; }
+constexpr std::size_t sizes = size_of(block_bytes_max) + 1;
 
 /// A block that is kept.
 struct Block {
   Block* next;
   Block* next_batch;  // of the first of a batch that waits for any thread
 };
-static_assert(sizeof(Block) <= step_bytes);
+static_assert(sizeof(Block) <= bytes_of(0));
 
 struct Batch {
   Block* first = nullptr;
@@ -57,9 +61,6 @@ struct Shared {
 constinit std::array<Shared, sizes> shared;
 constinit std::atomic<std::size_t> shared_bytes{0};
 
-constexpr std::size_t bytes_of(std::size_t size) { return (size + 1) * step_bytes; }
-constexpr std::size_t size_of(std::size_t bytes) { return (bytes - 1) / step_bytes; }
-
 void free_all(Block* block) noexcept {
   while (block != nullptr) ::operator delete(std::exchange(block, block->next));
 }
@@ -78,13 +79,13 @@ struct AtThreadEnd {
 thread_local AtThreadEnd at_thread_end;
 
 /// Whether the thread may keep blocks: not any more when it is ending.
-bool begin_to_keep() noexcept {
+[[gnu::noinline]] bool begin_to_keep() noexcept {
   if (own.state == Own::State::ended) return false;
   at_thread_end.is_needed();
   return true;
 }
 
-void* refill(std::size_t size) {
+[[gnu::noinline]] void* refill(std::size_t size) {
   auto& [near, far] = own.kept[size];
   std::swap(near, far);
   // Also on a thread that only takes: what it takes of a batch, others give back.
@@ -113,7 +114,7 @@ void share(std::size_t size, Batch batch) noexcept {
 }
 
 /// The near batch is full.
-void make_room(std::size_t size) noexcept {
+[[gnu::noinline]] void make_room(std::size_t size) noexcept {
   auto& [near, far] = own.kept[size];
   if (far.count == blocks_per_batch) share(size, far);
   far = std::exchange(near, {});

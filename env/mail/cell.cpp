@@ -62,7 +62,7 @@ Envelope* Cell::pop_request() noexcept {
   if ((hooks & hook_selects) != 0) [[unlikely]]
     bring_forward_found();
   auto* const request = requests.pop_front();
-  if (auto const* const following = requests.after(nullptr)) __builtin_prefetch(following);
+  if (auto const* const following = requests.after(nullptr)) __builtin_prefetch(following, 1);
   room_back += request->weight;
   if (room_back * 16 >= mailbox_max.load(std::memory_order_relaxed)) look();
   return request;

@@ -28,4 +28,12 @@ std::int64_t recent_now_ns() noexcept {
   return now_ns();
 }
 
+std::int64_t last_recent_now_ns() noexcept {
+#if defined(__x86_64__)
+  if (sched::simulation == nullptr && last.ns != 0) [[likely]]
+    return last.ns;
+#endif
+  return recent_now_ns();
+}
+
 }  // namespace corps::detail

@@ -82,6 +82,7 @@ void OwnThreads::run(Place place, detail::Cell& cell, std::string_view class_nam
   stay_off_duty();
   do {
     mail::sleep_until_woken(cell);
+    (void)detail::recent_now_ns();  // the turn goes on from there
     while (run_turn(cell)) {
     }
   } while (cell.id.load(std::memory_order_relaxed) == id);

@@ -146,6 +146,55 @@ TEST_CASE("work past its deadline is not begun, however long the work before it 
   CHECK(holder.get<&Holder::quick_calls>().get() == 0);
 }
 
+/// Keeps its thread while it ends.
+class HoldsAtEnd : public corps::Conc {
+ public:
+  explicit HoldsAtEnd(std::uint64_t events) : events_(events) {}
+  ~HoldsAtEnd() override {
+    auto& both = object_of<Holder::Events>(events_);
+    both.entered.happen();
+    both.release.wait();
+  }
+
+ private:
+  std::uint64_t events_;
+};
+
+/// Waits until the thread is held up, and has work for another Worker whose deadline passes meanwhile. How much was begun.
+int begun_behind(Holder::Events& events, corps::Name<Holder> other) {
+  REQUIRE(events.entered.wait());
+  other.within(10ms).tell<&Holder::quick>();
+  CHECK(error_of(other.within(10ms).call<&Holder::quick>()).ran == Ran::no);  // so those 10 ms are over
+  events.release.happen();
+  return other.get<&Holder::quick_calls>().get();
+}
+
+TEST_CASE("work past its deadline is not begun, however long another Worker kept the thread") {
+  Running corps({"env.threads=1"});
+  auto other = corps::create<Holder>(corps::here()).get();
+  Holder::Events events;
+  SUBCASE("by a tell among short ones") {
+    auto slow = corps::create<Holder>(corps::here()).get();
+    Holder::Events before;
+    slow.tell<&Holder::hold>(handle(before));
+    REQUIRE(before.entered.wait());
+    for (int i = 0; i < 3; ++i) slow.tell<&Holder::quick>();
+    slow.tell<&Holder::hold>(handle(events));
+    before.release.happen();
+    CHECK(begun_behind(events, other) == 0);
+  }
+  SUBCASE("by a call") {
+    auto slow = corps::create<Holder>(corps::here()).get();
+    auto held = slow.call<&Holder::hold>(handle(events));
+    CHECK(begun_behind(events, other) == 0);
+    CHECK(held.get() == 1);
+  }
+  SUBCASE("by its end") {
+    corps::exit(corps::create<HoldsAtEnd>(corps::here(), handle(events)).get());
+    CHECK(begun_behind(events, other) == 0);
+  }
+}
+
 TEST_CASE("what goes on inside a get() does not change the limits of who waits") {
   Running corps;
   auto holder = corps::create<Holder>(corps::here()).get();

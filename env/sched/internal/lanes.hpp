@@ -19,8 +19,9 @@ namespace corps::sched {
 /// What one thread of the scheduler has to do: a slot for the job that is to run next, whose data are warm, and a queue.
 struct alignas(64) Lane {
   std::atomic<caf::resumable*> next{nullptr};
-  std::atomic<std::uint64_t> turns{0};    // grows with every job taken: tells a busy lane from a stuck one
-  unsigned streak = 0;                    // jobs taken from the slot in a row
+  std::atomic<std::uint64_t> turns{
+      0};               // written by its own thread; grows with every job taken: tells a busy lane from a stuck one
+  unsigned streak = 0;  // jobs taken from the slot in a row
   std::chrono::nanoseconds sleep_max{0};  // how long it may sleep without a look at whether to retire; 0: for ever
   std::vector<std::uint64_t> turns_seen;  // of each lane, when it last looked whether its thread is stuck
   JobQueue queue;
@@ -157,7 +158,8 @@ class Lanes {
 
 template <class Retire>
 caf::resumable* Lanes::pop(Lane& lane, Retire&& retire) {
-  auto const turn = lane.turns.fetch_add(1, std::memory_order_relaxed);
+  auto const turn = lane.turns.load(std::memory_order_relaxed);
+  lane.turns.store(turn + 1, std::memory_order_relaxed);
   if (lane.left_outside && turn - lane.awake_since > visit_turns_max) stay_inside(lane);
   if (lane.took_from != nullptr) [[unlikely]]
     judge(lane);
