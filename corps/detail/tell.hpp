@@ -17,18 +17,17 @@ namespace corps::detail {
 /// returns. So it needs a quarter of a request's memory: what makes tells dear is memory, for there may be many at a time. Where
 /// more is asked of it, it becomes the request that it stands for.
 struct SmallTell : Envelope {
-  SmallTell(MethodRecord const* which, std::uint32_t units) : Envelope(EnvelopeKind::tell), method(which) { weight = units; }
+  SmallTell() : Envelope(EnvelopeKind::tell) {}
 
   void undeliverable() noexcept final;
   /// Becomes the request, and is gone.
   Request& grow();
 
-  MethodRecord const* method;
   ConcId caller_id = ConcId::none;
 
  protected:
   /// Around the method. What `begin` returns stands in for the request meanwhile.
-  Request& begin(Cell& cell);
+  Request& begin(Cell& cell, MethodRecord const& method);
   static void end(Cell& cell, Request& stand_in) noexcept;
   /// The method threw what is being handled. The tell is gone.
   void fail(Cell& cell, Request& stand_in);
@@ -41,14 +40,14 @@ struct SmallTell : Envelope {
 template <class Op>
 struct Tell final : SmallTell {
   template <class... A>
-  explicit Tell(std::in_place_t, A&&... args) : SmallTell(&Op::record, 1), arguments(std::forward<A>(args)...) {
+  explicit Tell(std::in_place_t, A&&... args) : arguments(std::forward<A>(args)...) {
     weight = units_of(sizeof(Call<Op>) + bytes_outside(arguments));
   }
 
   void arrive(Cell& cell) override {
     if (cell.hooks != 0) [[unlikely]]
       return this->grow().arrive(cell);
-    auto& stand_in = this->begin(cell);
+    auto& stand_in = this->begin(cell, Op::record);
     try {
       static_cast<void>(Op::run(cell, arguments));
     } catch (...) {

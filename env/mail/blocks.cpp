@@ -1,5 +1,6 @@
 #include "env/mail/internal/blocks.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <mutex>
@@ -19,12 +20,14 @@
 namespace corps::mail {
 namespace {
 
-/// Together with what malloc notes beside each, blocks take a multiple of this.
-constexpr std::size_t step_bytes = 32;
+/// Together with what malloc notes beside each, they take a multiple of this, as malloc would have it.
+constexpr std::size_t step_bytes = 16;
 constexpr std::size_t note_bytes = 8;
-constexpr std::size_t bytes_of(std::size_t size) { return (size + 1) * step_bytes - note_bytes; }
-constexpr std::size_t size_of(std::size_t bytes) { return (bytes + note_bytes - 1) / step_bytes; }
+constexpr std::size_t block_bytes_min = 2 * step_bytes - note_bytes;
+constexpr std::size_t bytes_of(std::size_t size) { return block_bytes_min + size * step_bytes; }
+constexpr std::size_t size_of(std::size_t bytes) { return (std::max(bytes, block_bytes_min) - note_bytes - 1) / step_bytes; }
 constexpr std::size_t sizes = size_of(block_bytes_max) + 1;
+static_assert(size_of(bytes_of(7)) == 7 && size_of(bytes_of(7) + 1) == 8 && size_of(1) == 0);
 
 /// A block that is kept.
 struct Block {

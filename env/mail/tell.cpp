@@ -30,19 +30,19 @@ void put_back(Request& stand_in) noexcept {
 
 }  // namespace
 
-Request& SmallTell::begin(Cell& cell) {
+Request& SmallTell::begin(Cell& cell, MethodRecord const& method) {
   auto* stand_in = unused;
   if (stand_in != nullptr) [[likely]]
     unused = stand_in->running_next;
   else
     stand_in = &one_more();
-  stand_in->method = method;
+  stand_in->method = &method;
   stand_in->caller_id = caller_id;
   stand_in->target = target;
   stand_in->server = &cell;
   ++cell.busy;
   cell.context = {never_ns, stand_in};
-  cell.doing.store(method, std::memory_order_relaxed);
+  cell.doing.store(&method, std::memory_order_relaxed);
   return *stand_in;
 }
 
