@@ -65,6 +65,9 @@ struct Call final : Reply<typename Op::Result> {
   }
   void pack_arguments(Packer& out) override {
     std::apply([&](auto&... args) { out.give(args...); }, arguments);
+    // Nobody reads them any more: their memory serves the next call.
+    if constexpr (std::is_nothrow_move_constructible_v<typename Op::Arguments>)
+      static_cast<void>(typename Op::Arguments{std::move(arguments)});
   }
   void pack_result(Packer& out) override {
     if constexpr (!std::is_void_v<Result>) out.give(*this->result);

@@ -5,7 +5,12 @@
 namespace corps::net {
 
 BlockPool& BlockPool::of_process() {
-  static auto* const pool = new BlockPool;  // never ends: threads that are left behind at the end of the process may use it
+  static auto* const pool = new BlockPool{block_bytes};  // never ends: threads that are left behind at the end may use it
+  return *pool;
+}
+
+BlockPool& BlockPool::of_small() {
+  static auto* const pool = new BlockPool{small_block_bytes};
   return *pool;
 }
 
@@ -18,7 +23,7 @@ detail::ByteBuffer BlockPool::take() {
       blocks_.pop_back();
     }
   }
-  block.reserve(block_bytes);
+  block.reserve(size_);
   return block;
 }
 

@@ -11,13 +11,13 @@ namespace corps::net {
 namespace {
 
 constexpr std::size_t packed_bytes_max = std::size_t{8} << 10;  // of a frame; larger ones are not copied
-constexpr std::size_t first_block_bytes = std::size_t{1} << 10;
-constexpr std::size_t next_block_bytes = std::size_t{8} << 10;
+constexpr std::size_t first_block_bytes = 1000;                 // what malloc does not take for large, see BlockPool
 
 std::size_t frame_size(std::byte const* frame) noexcept { return header_bytes + get_number<std::uint32_t>(frame); }
 
 void free_block(detail::ByteBuffer block) noexcept {
-  if (block.capacity() == BlockPool::block_bytes) BlockPool::of_process().give_back(std::move(block));
+  if (block.capacity() == BlockPool::block_bytes) return BlockPool::of_process().give_back(std::move(block));
+  if (block.capacity() == BlockPool::small_block_bytes) BlockPool::of_small().give_back(std::move(block));
 }
 
 }  // namespace
@@ -45,11 +45,12 @@ void FrameQueue::push(FrameKind kind, std::uint16_t number, detail::ByteBuffer& 
 // The more there is, the larger the next block: idle links stay small.
 void FrameQueue::add_block(std::size_t needed) {
   Block block;
-  if (bytes_ > next_block_bytes) {
+  if (bytes_ > BlockPool::small_block_bytes)
     block.bytes = BlockPool::of_process().take();
-  } else {
-    block.bytes.reserve(std::max(needed, bytes_ == 0 ? first_block_bytes : next_block_bytes));
-  }
+  else if (bytes_ != 0 || needed > first_block_bytes)
+    block.bytes = BlockPool::of_small().take();
+  else
+    block.bytes.reserve(first_block_bytes);
   blocks_.push_back(std::move(block));
 }
 
@@ -202,7 +203,7 @@ void FrameQueue::drop_first_block() noexcept {
 void FrameQueue::drop_sparse_block() noexcept {
   if (count_ != 0 || leases_ != 0 || blocks_.empty()) return;
   auto& last = blocks_.back();
-  if (last.bytes.capacity() > next_block_bytes || !last.part.empty()) return drop_first_block();
+  if (last.bytes.capacity() > BlockPool::small_block_bytes || !last.part.empty()) return drop_first_block();
   last.bytes.clear();
   last.frames = 0;
   first_ = next_ = {};

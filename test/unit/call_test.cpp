@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "corps/detail/call.hpp"
 #include "test/unit/runtime_kit.hpp"
 
 namespace call_test {
@@ -282,6 +283,25 @@ TEST_CASE("many threads call many Workers") {
   int total = 0;
   for (auto const& worker : workers) total += worker.call<&Worker::peek>().get();
   CHECK(total == threads * calls);
+}
+
+struct Reader {
+  std::size_t read(std::string text) { return text.size(); }
+};
+
+TEST_CASE("what the arguments of a call hold is freed when they are packed, not when its answer comes") {
+  using Call = corps::detail::Call<corps::detail::MethodOp<&Reader::read>>;
+  std::string const text(100, 'x');
+  Call call{std::in_place, text};
+  corps::detail::ByteBuffer bytes;
+  corps::Packer out{bytes};
+  call.pack_arguments(out);
+  CHECK(std::get<0>(call.arguments).capacity() < text.size());
+  corps::Unpacker in{bytes.view()};
+  std::string packed;
+  in(packed);
+  in.finish();
+  CHECK(packed == text);
 }
 
 }  // namespace call_test

@@ -8,23 +8,29 @@
 
 namespace corps::net {
 
-/// Blocks of memory that frames were packed into, kept for the next burst on any link. Threads: any.
+/// Blocks of memory of one size that frames were packed into, kept for the next burst on any link: whenever malloc is asked for
+/// a block, it first merges all the small pieces that were freed, and cuts them again for those who ask next. Threads: any.
 /// Limits: keeps at most `kept_blocks_max`; more are freed.
 class BlockPool {
  public:
   static constexpr std::size_t block_bytes = std::size_t{64} << 10;
+  static constexpr std::size_t small_block_bytes = std::size_t{8} << 10;
   static constexpr std::size_t kept_blocks_max = 64;
 
+  /// The pool of the process for blocks of block_bytes.
   static BlockPool& of_process();
+  /// And that for blocks of small_block_bytes.
+  static BlockPool& of_small();
 
-  /// An empty buffer of block_bytes.
+  /// An empty buffer of the size of a block.
   detail::ByteBuffer take();
   /// `block` has the capacity of one.
   void give_back(detail::ByteBuffer block) noexcept;
 
  private:
-  BlockPool() { blocks_.reserve(kept_blocks_max); }
+  explicit BlockPool(std::size_t size) : size_(size) { blocks_.reserve(kept_blocks_max); }
 
+  std::size_t const size_;
   std::mutex mutex_;
   std::vector<detail::ByteBuffer> blocks_;
 };
