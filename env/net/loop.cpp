@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <span>
 #include <system_error>
 
 #include "corps/detail/envelope.hpp"
@@ -21,6 +22,15 @@ constexpr std::uint32_t ended = EPOLLERR | EPOLLHUP;  // reported always; both c
 
 /// The loop that this thread serves.
 constinit thread_local void const* served = nullptr;
+
+/// Where the kernel, or what stands in for one, does not count nanoseconds here, who sleeps until a time sleeps up to 1 ms
+/// longer.
+int wait_at(int queue, std::span<epoll_event> ready, timespec const* limit) noexcept {
+  auto const room = static_cast<int>(ready.size());
+  auto const count = ::epoll_pwait2(queue, ready.data(), room, limit, nullptr);
+  if (count >= 0 || errno != ENOSYS) return count;
+  return ::epoll_wait(queue, ready.data(), room, limit == nullptr ? -1 : host::to_milliseconds(*limit));
+}
 
 [[noreturn]] void fail(char const* what) { throw std::system_error(errno, std::generic_category(), what); }
 
@@ -88,7 +98,7 @@ void Reactor::Loop::sleep() noexcept {
       limit = host::to_timespec(rest);
     }
   }
-  auto const count = ::epoll_pwait2(events_.get(), ready_.data(), static_cast<int>(ready_.size()), until, nullptr);
+  auto const count = wait_at(events_.get(), ready_, until);
   sleeps_until_ns_.store(0, std::memory_order_relaxed);
   ready_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
 }

@@ -2,12 +2,19 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <ctime>
 #include <optional>
 #include <semaphore>
 #include <string>
@@ -211,6 +218,40 @@ TEST_CASE("reactor: a visitor does what comes; when it stays away, the loop's ow
   REQUIRE(served.try_acquire_for(hang_limit));
   CHECK(served_by.load() == running.own_thread());
   running.on_loop([&] { descriptor.reset(); });
+}
+
+/// For this thread and those that it starts, a system call fails as it does on a kernel that does not know it.
+void forget_system_call(unsigned number) {
+  std::array program{sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                     sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+                     sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+                     sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  sock_fprog const filter{program.size(), program.data()};
+  REQUIRE(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  REQUIRE(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+}
+
+std::chrono::nanoseconds used_by_this_thread() {
+  timespec used{};
+  REQUIRE(::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) == 0);
+  return std::chrono::seconds{used.tv_sec} + std::chrono::nanoseconds{used.tv_nsec};
+}
+
+TEST_CASE("reactor: on a kernel without epoll_pwait2 it sleeps all the same") {
+  std::thread{[] {
+    forget_system_call(SYS_epoll_pwait2);
+    Running running;
+    std::chrono::nanoseconds used{};
+    running.on_loop([&] { used = used_by_this_thread(); });
+    Done due{0};
+    constexpr auto pause = 50ms;
+    auto const begin = std::chrono::steady_clock::now();
+    running.reactor.after(pause, [&] { due.release(); });
+    REQUIRE(due.try_acquire_for(hang_limit));
+    CHECK(std::chrono::steady_clock::now() - begin >= pause);
+    running.on_loop([&] { used = used_by_this_thread() - used; });
+    CHECK(used < pause / 4);
+  }}.join();
 }
 
 TEST_CASE("reactor: a visitor is interrupted by what is posted, and runs it") {
