@@ -28,6 +28,17 @@ inline constexpr bool is_later<Later<R>> = true;
 template <class R>
 void answer_later(Later<R> later, Reply<R>& request);
 
+/// Nobody reads arguments any more once they are packed: their memory serves the next call. What cannot be moved without a throw
+/// stays until the request ends.
+template <class... A>
+void end_packed(std::tuple<A...>& arguments) noexcept {
+  auto const end = []<class T>(T& argument) {
+    if constexpr (std::is_nothrow_move_constructible_v<T> && !std::is_trivially_destructible_v<T>)
+      static_cast<void>(T{std::move(argument)});
+  };
+  std::apply([&](A&... each) { (end(each), ...); }, arguments);
+}
+
 /// A request with the arguments of one operation. `Op` says what is run: see below.
 template <class Op>
 struct Call final : Reply<typename Op::Result> {
@@ -65,9 +76,7 @@ struct Call final : Reply<typename Op::Result> {
   }
   void pack_arguments(Packer& out) override {
     std::apply([&](auto&... args) { out.give(args...); }, arguments);
-    // Nobody reads them any more: their memory serves the next call.
-    if constexpr (std::is_nothrow_move_constructible_v<typename Op::Arguments>)
-      static_cast<void>(typename Op::Arguments{std::move(arguments)});
+    end_packed(arguments);
   }
   void pack_result(Packer& out) override {
     if constexpr (!std::is_void_v<Result>) out.give(*this->result);

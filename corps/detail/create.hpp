@@ -70,6 +70,7 @@ struct Create final : Reply<Name<T>> {
   void pack_arguments(Packer& out) override {
     pack_info(out, info);
     std::apply([&](auto&... args) { out.give(args...); }, arguments);
+    end_packed(arguments);
   }
   void pack_result(Packer& out) override { out(*this->result); }
   void unpack_result(Unpacker& in) override {

@@ -100,7 +100,7 @@ struct Request : Envelope {
 
   /// Runs the method in the target's turn; ends with finish() or fail(), at once or when its coroutine ends.
   virtual void invoke(Cell& cell) = 0;
-  /// Once: what they pack they may give away, see Packer::give().
+  /// Once: what they pack they may give away, see Packer::give(), and the arguments end then.
   virtual void pack_arguments(Packer& out) = 0;
   virtual void pack_result(Packer& out) = 0;
   virtual void unpack_result(Unpacker& in) = 0;

@@ -11,7 +11,7 @@ namespace corps::net {
 namespace {
 
 constexpr std::size_t packed_bytes_max = std::size_t{8} << 10;  // of a frame; larger ones are not copied
-constexpr std::size_t first_block_bytes = 1000;                 // what malloc does not take for large, see BlockPool
+constexpr std::size_t first_block_bytes = 1000;                 // together with what malloc notes, less than 1 KiB: see BlockPool
 
 std::size_t frame_size(std::byte const* frame) noexcept { return header_bytes + get_number<std::uint32_t>(frame); }
 

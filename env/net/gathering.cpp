@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "corps/detail/cell.hpp"
+
 namespace corps::net {
 
 void Gathering::add_to(Gathered& gathered) {
@@ -23,8 +25,13 @@ void Gathering::begin(std::shared_ptr<Carrier> carrier) {
 }
 
 void Gathering::leave() {
-  for (auto& entry : *entries_)
-    if (std::exchange(entry.frames, 0) != 0) entry.carrier->flush();
+  bool flushed = false;
+  for (auto& entry : *entries_) {
+    if (std::exchange(entry.frames, 0) == 0) continue;
+    entry.carrier->flush();
+    flushed = true;
+  }
+  if (flushed) (void)detail::recent_now_ns();  // the next turn goes on from there
 }
 
 }  // namespace corps::net

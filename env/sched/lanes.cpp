@@ -343,7 +343,6 @@ caf::resumable* Lanes::watch_kept(Lane& lane) {
     quiet = any_kept() ? 0 : quiet + 1;
   }
   end_watch(lane);
-  (void)detail::recent_now_ns();  // the next turn goes on from there
   return found;
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "corps/detail/registry.hpp"
@@ -15,7 +16,7 @@ using detail::Cell;
 
 constexpr int requests_per_turn = 64;
 constexpr std::int64_t turn_ns_max = 200'000;
-constexpr int tells_per_look = 16;  // at the clock, while it stands still: a look costs as much as a short method
+constexpr int tells_per_look = 16;  // at the clock: a look costs as much as a short method
 
 /// Makes a Worker the one on whose behalf this thread makes calls.
 class Acting {
@@ -29,8 +30,9 @@ class Acting {
   Cell* before_;
 };
 
-/// The clock of a turn. It is read after each envelope, or, where tells are short, after several. The next turn on this thread
-/// goes on from there.
+/// The clock of a turn. It is looked at after each envelope, or, where tells are short, after several: twice as many as before if
+/// it stood still meanwhile, so that those take no longer than a few clock steps. Who ends with envelopes unseen by it looks once
+/// more, for the next turn on this thread goes on from its last look.
 class TurnClock {
  public:
   explicit TurnClock(Cell& cell) noexcept
@@ -42,16 +44,16 @@ class TurnClock {
   TurnClock& operator=(TurnClock const&) = delete;
 
   std::int64_t begin_ns() const noexcept { return begin_ns_; }
-  void before(bool is_tell) noexcept {
+  void begins(bool is_tell) noexcept {
     if (!is_tell && std::exchange(unseen_, 0) != 0) cell_.recent_ns();  // it may have a deadline
     ++unseen_;
   }
   /// Whether the turn has lasted long enough.
-  bool after(bool is_tell) noexcept {
+  bool ended(bool is_tell) noexcept {
     if (is_tell && unseen_ < unseen_max_) return false;
     unseen_ = 0;
     auto const before_ns = std::exchange(now_ns_, cell_.recent_ns());
-    unseen_max_ = now_ns_ == before_ns ? tells_per_look : 1;
+    unseen_max_ = now_ns_ == before_ns ? std::min(2 * unseen_max_, tells_per_look) : 1;
     return now_ns_ - begin_ns_ > turn_ns_max;
   }
 
@@ -76,11 +78,12 @@ bool run_turn(Cell& cell) noexcept {
     auto* const envelope = cell.take();
     if (envelope == nullptr) return false;
     if (envelope->target != cell.id.load(std::memory_order_relaxed)) {
+      clock.begins(true);  // what it holds may take long to end
       envelope->undeliverable();
       continue;
     }
     bool const is_tell = envelope->kind == detail::EnvelopeKind::tell;
-    clock.before(is_tell);
+    clock.begins(is_tell);
     envelope->arrive(cell);
     cell.settle();
     cell.doing.store(nullptr, std::memory_order_relaxed);
@@ -88,7 +91,7 @@ bool run_turn(Cell& cell) noexcept {
       mail::end_worker(cell);
       return false;
     }
-    if (clock.after(is_tell)) return true;
+    if (clock.ended(is_tell)) return true;
   }
   return true;
 }

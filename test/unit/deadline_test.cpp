@@ -1,10 +1,13 @@
 // Deadlines: what ends when, what surely did not run, and what stays behind.
 
+#include <memory>
 #include <stdexcept>
 
+#include "corps/detail/cell.hpp"
 #include "corps/detail/runtime.hpp"
 #include "env/mail/internal/deadline_clock.hpp"
 #include "env/mail/internal/slab.hpp"
+#include "env/net/internal/gathering.hpp"
 #include "test/unit/runtime_kit.hpp"
 
 namespace deadline_test {
@@ -160,6 +163,47 @@ class HoldsAtEnd : public corps::Conc {
   std::uint64_t events_;
 };
 
+/// Holds up who sends through it.
+class HoldingCarrier final : public corps::net::Carrier {
+ public:
+  explicit HoldingCarrier(Holder::Events& events) : Carrier(corps::net::Peer{1, 1}), events_(events) {}
+  void attach(corps::net::Outbox&) override {}
+  void flush() override {
+    events_.entered.happen();
+    events_.release.wait();
+  }
+  void flush_in_time() override {}
+  bool flush_in_time_again() override { return true; }
+  bool is_open() const override { return true; }
+  void close(std::string, corps::net::Ending) override {}
+  void flush_and_close(std::string) override {}
+
+ private:
+  Holder::Events& events_;
+};
+
+/// Has something to send when its turn ends.
+class SendsAtEnd : public corps::Conc {
+ public:
+  void send(std::uint64_t events) {
+    corps::net::Gathering::Departure departure;
+    departure.by(std::make_shared<HoldingCarrier>(object_of<Holder::Events>(events)));
+    departure.go();
+  }
+};
+
+/// Came for a Worker that is gone, and takes long to end.
+struct HoldingEnvelope final : corps::detail::Envelope {
+  explicit HoldingEnvelope(Holder::Events& which) : Envelope(corps::detail::EnvelopeKind::control), events(which) {}
+  void arrive(corps::detail::Cell&) override { delete this; }
+  void undeliverable() noexcept override {
+    events.entered.happen();
+    events.release.wait();
+    delete this;
+  }
+  Holder::Events& events;
+};
+
 /// Waits until the thread is held up, and has work for another Worker whose deadline passes meanwhile. How much was begun.
 int begun_behind(Holder::Events& events, corps::Name<Holder> other) {
   REQUIRE(events.entered.wait());
@@ -188,6 +232,18 @@ TEST_CASE("work past its deadline is not begun, however long another Worker kept
     auto held = slow.call<&Holder::hold>(handle(events));
     CHECK(begun_behind(events, other) == 0);
     CHECK(held.get() == 1);
+  }
+  SUBCASE("by what it has sent") {
+    corps::create<SendsAtEnd>(corps::here()).get().tell<&SendsAtEnd::send>(handle(events));
+    CHECK(begun_behind(events, other) == 0);
+  }
+  SUBCASE("by what came for the one before it") {
+    auto const next = corps::create<Holder>(corps::here()).get();
+    auto envelope = std::make_unique<HoldingEnvelope>(events);
+    envelope->target = other.address().conc;
+    REQUIRE(corps::detail::find(next.address().conc)->push(envelope.get()));
+    (void)envelope.release();
+    CHECK(begun_behind(events, other) == 0);
   }
   SUBCASE("by its end") {
     corps::exit(corps::create<HoldsAtEnd>(corps::here(), handle(events)).get());

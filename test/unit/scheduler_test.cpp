@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "corps/detail/cell.hpp"
+#include "env/host/internal/pause.hpp"
 #include "env/mail/internal/headcount.hpp"
 #include "env/mail/internal/park.hpp"
 #include "env/mail/internal/slab.hpp"
@@ -176,6 +178,22 @@ TEST_CASE("the slot runs next, then the queue in order; a long streak lets the q
     ++streak;
   } while (pop() == parcels[1].get() && streak < 1000);
   CHECK(streak < 100);
+}
+
+TEST_CASE("what was found in the slow way begins with a clock of now") {
+  corps::sched::Lanes lanes{1};
+  lanes.set_primary(1);
+  Parcel parcel;
+  (void)corps::detail::recent_now_ns();
+  std::int64_t end_ns = 0;
+  auto* const found = lanes.pop(lanes[0], [&] {
+    end_ns = corps::detail::now_ns() + 2'000'000;  // as one that waits for a lock
+    while (corps::detail::now_ns() < end_ns) corps::host::pause();
+    lanes.push_foreign(lanes[0], &parcel);
+    return false;
+  });
+  CHECK(found == &parcel);
+  CHECK(corps::detail::last_recent_now_ns() >= end_ns - 1'000'000);
 }
 
 TEST_CASE("of threads that are never without work none has much more to do than another") {

@@ -8,8 +8,8 @@
 
 namespace corps::net {
 
-/// Blocks of memory of one size that frames were packed into, kept for the next burst on any link: whenever malloc is asked for
-/// a block, it first merges all the small pieces that were freed, and cuts them again for those who ask next. Threads: any.
+/// Blocks of memory of one size that frames were packed into, kept for the next burst on any link: asked for 1 KiB or more,
+/// glibc's malloc first merges all the small pieces that were freed, and cuts them again for those who ask next. Threads: any.
 /// Limits: keeps at most `kept_blocks_max`; more are freed.
 class BlockPool {
  public:
@@ -19,7 +19,7 @@ class BlockPool {
 
   /// The pool of the process for blocks of block_bytes.
   static BlockPool& of_process();
-  /// And that for blocks of small_block_bytes.
+  /// The pool of the process for blocks of small_block_bytes.
   static BlockPool& of_small();
 
   /// An empty buffer of the size of a block.

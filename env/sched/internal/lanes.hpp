@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "corps/detail/cell.hpp"
 #include "env/sched/internal/bell.hpp"
 #include "env/sched/internal/job_queue.hpp"
 #include "env/sched/internal/outside.hpp"
@@ -19,9 +20,8 @@ namespace corps::sched {
 /// What one thread of the scheduler has to do: a slot for the job that is to run next, whose data are warm, and a queue.
 struct alignas(64) Lane {
   std::atomic<caf::resumable*> next{nullptr};
-  std::atomic<std::uint64_t> turns{
-      0};               // written by its own thread; grows with every job taken: tells a busy lane from a stuck one
-  unsigned streak = 0;  // jobs taken from the slot in a row
+  std::atomic<std::uint64_t> turns{0};    // jobs taken, written by its own thread: tells a busy lane from a stuck one
+  unsigned streak = 0;                    // jobs taken from the slot in a row
   std::chrono::nanoseconds sleep_max{0};  // how long it may sleep without a look at whether to retire; 0: for ever
   std::vector<std::uint64_t> turns_seen;  // of each lane, when it last looked whether its thread is stuck
   JobQueue queue;
@@ -176,6 +176,7 @@ caf::resumable* Lanes::pop(Lane& lane, Retire&& retire) {
     if (job == nullptr) job = pop_own(lane);
     if (job == nullptr) continue;
     pass_on();
+    (void)detail::recent_now_ns();  // all this may have taken long: the turn goes on from here
     return job;
   }
 }
