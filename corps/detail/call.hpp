@@ -28,14 +28,15 @@ inline constexpr bool is_later<Later<R>> = true;
 template <class R>
 void answer_later(Later<R> later, Reply<R>& request);
 
-/// Nobody reads arguments any more once they are packed: their memory serves the next call. What cannot be moved without a throw
-/// stays until the request ends.
+/// Packs arguments for another Env and ends them: nobody reads them any more, and their memory serves the next call. What cannot
+/// be moved without a throw stays until the request ends.
 template <class... A>
-void end_packed(std::tuple<A...>& arguments) noexcept {
+void pack_and_end(Packer& out, std::tuple<A...>& arguments) {
   auto const end = []<class T>(T& argument) {
     if constexpr (std::is_nothrow_move_constructible_v<T> && !std::is_trivially_destructible_v<T>)
       static_cast<void>(T{std::move(argument)});
   };
+  std::apply([&](A&... each) { out.give(each...); }, arguments);
   std::apply([&](A&... each) { (end(each), ...); }, arguments);
 }
 
@@ -74,10 +75,7 @@ struct Call final : Reply<typename Op::Result> {
   void collect() override {
     if constexpr (Op::awaits) collect_task(*this);
   }
-  void pack_arguments(Packer& out) override {
-    std::apply([&](auto&... args) { out.give(args...); }, arguments);
-    end_packed(arguments);
-  }
+  void pack_arguments(Packer& out) override { pack_and_end(out, arguments); }
   void pack_result(Packer& out) override {
     if constexpr (!std::is_void_v<Result>) out.give(*this->result);
   }

@@ -24,7 +24,8 @@ struct ClassRecord;
 [[gnu::hot]] std::int64_t now_ns() noexcept;
 /// The same clock, 0.1 ms late at most, and five times cheaper to read.
 [[gnu::hot]] std::int64_t recent_now_ns() noexcept;
-/// What that said last on this thread: for who knows that nothing has taken long since.
+/// What that said last on this thread. A turn begins with it: so whatever sleeps or takes long between two turns of a thread
+/// reads recent_now_ns() when it is over.
 [[gnu::hot]] std::int64_t last_recent_now_ns() noexcept;
 
 /// What a Worker is created with.

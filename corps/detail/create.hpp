@@ -69,8 +69,7 @@ struct Create final : Reply<Name<T>> {
   }
   void pack_arguments(Packer& out) override {
     pack_info(out, info);
-    std::apply([&](auto&... args) { out.give(args...); }, arguments);
-    end_packed(arguments);
+    pack_and_end(out, arguments);
   }
   void pack_result(Packer& out) override { out(*this->result); }
   void unpack_result(Unpacker& in) override {

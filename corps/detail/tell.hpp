@@ -14,7 +14,7 @@
 namespace corps::detail {
 
 /// A tell inside this Env in its small form: it has no deadline and no context, nobody waits for it, and its method ends when it
-/// returns. So it needs a quarter of a request's memory: what makes tells dear is memory, for there may be many at a time. Where
+/// returns. So it needs a sixth of a request's memory: what makes tells dear is memory, for there may be many at a time. Where
 /// more is asked of it, it becomes the request that it stands for.
 struct SmallTell : Envelope {
   SmallTell() : Envelope(EnvelopeKind::tell) {}

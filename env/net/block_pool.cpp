@@ -4,7 +4,7 @@
 
 namespace corps::net {
 
-BlockPool& BlockPool::of_process() {
+BlockPool& BlockPool::of_large() {
   static auto* const pool = new BlockPool{block_bytes};  // never ends: threads that are left behind at the end may use it
   return *pool;
 }
@@ -28,6 +28,11 @@ detail::ByteBuffer BlockPool::take() {
 }
 
 void BlockPool::give_back(detail::ByteBuffer block) noexcept {
+  for (auto* const pool : {&of_large(), &of_small()})
+    if (block.capacity() == pool->size_) return pool->keep(std::move(block));
+}
+
+void BlockPool::keep(detail::ByteBuffer block) noexcept {
   block.clear();
   std::lock_guard const lock{mutex_};
   if (blocks_.size() < kept_blocks_max) blocks_.push_back(std::move(block));

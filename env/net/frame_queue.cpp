@@ -10,15 +10,10 @@ namespace corps::net {
 
 namespace {
 
-constexpr std::size_t packed_bytes_max = std::size_t{8} << 10;  // of a frame; larger ones are not copied
-constexpr std::size_t first_block_bytes = 1000;                 // together with what malloc notes, less than 1 KiB: see BlockPool
+constexpr auto packed_bytes_max = BlockPool::small_block_bytes;  // of a frame; larger ones are not copied
+constexpr std::size_t first_block_bytes = 1000;  // together with what malloc notes, less than 1 KiB: see BlockPool
 
 std::size_t frame_size(std::byte const* frame) noexcept { return header_bytes + get_number<std::uint32_t>(frame); }
-
-void free_block(detail::ByteBuffer block) noexcept {
-  if (block.capacity() == BlockPool::block_bytes) return BlockPool::of_process().give_back(std::move(block));
-  if (block.capacity() == BlockPool::small_block_bytes) BlockPool::of_small().give_back(std::move(block));
-}
 
 }  // namespace
 
@@ -46,7 +41,7 @@ void FrameQueue::push(FrameKind kind, std::uint16_t number, detail::ByteBuffer& 
 void FrameQueue::add_block(std::size_t needed) {
   Block block;
   if (bytes_ > BlockPool::small_block_bytes)
-    block.bytes = BlockPool::of_process().take();
+    block.bytes = BlockPool::of_large().take();
   else if (bytes_ != 0 || needed > first_block_bytes)
     block.bytes = BlockPool::of_small().take();
   else
@@ -147,7 +142,7 @@ void FrameQueue::taken(std::size_t bytes) noexcept {
 
 void FrameQueue::give_back() noexcept {
   if (--leases_ != 0) return;
-  for (auto& block : dying_) free_block(std::move(block.bytes));
+  for (auto& block : dying_) BlockPool::give_back(std::move(block.bytes));
   dying_.clear();
   drop_sparse_block();
 }
@@ -194,7 +189,7 @@ void FrameQueue::drop_first_block() noexcept {
   if (leases_ != 0) {
     dying_.push_back(std::move(blocks_.front()));
   } else {
-    free_block(std::move(blocks_.front().bytes));
+    BlockPool::give_back(std::move(blocks_.front().bytes));
   }
   blocks_.pop_front();
 }

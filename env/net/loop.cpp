@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <span>
 #include <system_error>
 
@@ -24,12 +25,16 @@ constexpr std::uint32_t ended = EPOLLERR | EPOLLHUP;  // reported always; both c
 constinit thread_local void const* served = nullptr;
 
 /// Where the kernel, or what stands in for one, does not count nanoseconds here, who sleeps until a time sleeps up to 1 ms
-/// longer.
+/// longer, or wakes after an hour and looks again.
 int wait_at(int queue, std::span<epoll_event> ready, timespec const* limit) noexcept {
   auto const room = static_cast<int>(ready.size());
   auto const count = ::epoll_pwait2(queue, ready.data(), room, limit, nullptr);
   if (count >= 0 || errno != ENOSYS) return count;
-  return ::epoll_wait(queue, ready.data(), room, limit == nullptr ? -1 : host::to_milliseconds(*limit));
+  if (limit == nullptr) return ::epoll_wait(queue, ready.data(), room, -1);
+  auto const pause = std::chrono::seconds{limit->tv_sec} + std::chrono::nanoseconds{limit->tv_nsec};
+  auto const pause_ms =
+      std::min<std::chrono::milliseconds>(std::chrono::ceil<std::chrono::milliseconds>(pause), std::chrono::hours{1});
+  return ::epoll_wait(queue, ready.data(), room, static_cast<int>(pause_ms.count()));
 }
 
 [[noreturn]] void fail(char const* what) { throw std::system_error(errno, std::generic_category(), what); }

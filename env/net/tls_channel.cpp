@@ -91,7 +91,7 @@ struct TlsChannel::Hooks {
     BIO_clear_retry_flags(bio);
     try {
       auto& output = channel_of(bio).output_;
-      if (output.capacity() == 0 && size > record_overhead_max) output = BlockPool::of_process().take();
+      if (output.capacity() == 0 && size > record_overhead_max) output = BlockPool::of_large().take();
       output.append(from, size);
     } catch (std::bad_alloc const&) {
       return 0;
@@ -247,10 +247,7 @@ ssize_t TlsChannel::write(int socket, std::span<iovec const> parts) noexcept {
     if (sent < 0) return failed(sent);
     sent_ += static_cast<std::size_t>(sent);
     if (has_unsent()) return static_cast<ssize_t>(taken);
-    if (sending_.capacity() == BlockPool::block_bytes)
-      BlockPool::of_process().give_back(std::move(sending_));
-    else
-      sending_.release();
+    BlockPool::give_back(std::move(sending_));
     sent_ = 0;
   }
 }

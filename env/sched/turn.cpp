@@ -77,13 +77,12 @@ bool run_turn(Cell& cell) noexcept {
   for (int served = 1; served <= served_max; ++served) {
     auto* const envelope = cell.take();
     if (envelope == nullptr) return false;
+    bool const is_tell = envelope->kind == detail::EnvelopeKind::tell;
+    clock.begins(is_tell);
     if (envelope->target != cell.id.load(std::memory_order_relaxed)) {
-      clock.begins(true);  // what it holds may take long to end
       envelope->undeliverable();
       continue;
     }
-    bool const is_tell = envelope->kind == detail::EnvelopeKind::tell;
-    clock.begins(is_tell);
     envelope->arrive(cell);
     cell.settle();
     cell.doing.store(nullptr, std::memory_order_relaxed);

@@ -18,17 +18,18 @@ class BlockPool {
   static constexpr std::size_t kept_blocks_max = 64;
 
   /// The pool of the process for blocks of block_bytes.
-  static BlockPool& of_process();
+  static BlockPool& of_large();
   /// The pool of the process for blocks of small_block_bytes.
   static BlockPool& of_small();
 
   /// An empty buffer of the size of a block.
   detail::ByteBuffer take();
-  /// `block` has the capacity of one.
-  void give_back(detail::ByteBuffer block) noexcept;
+  /// To the pool for blocks of its capacity; if there is none, its memory is freed.
+  static void give_back(detail::ByteBuffer block) noexcept;
 
  private:
   explicit BlockPool(std::size_t size) : size_(size) { blocks_.reserve(kept_blocks_max); }
+  void keep(detail::ByteBuffer block) noexcept;
 
   std::size_t const size_;
   std::mutex mutex_;
