@@ -137,6 +137,9 @@ constexpr std::array table{
                                    "Address to listen on, port 0 for any; empty: only if the carrier needs it."),
     key<net, &NetSettings::carrier>("net.carrier", Kind::word, 0, 0, "How Envs of one host are linked; auto takes the fastest.",
                                     "auto|shm|unix|tcp"),
+    key<net, &NetSettings::spin>("net.spin", Kind::duration, 0, ms,
+                                 "Time that a thread without work looks for calls of other Envs before it sleeps, where they "
+                                 "follow each other so closely that it pays; 0: it sleeps at once."),
     key<net, &NetSettings::heartbeat>("net.heartbeat", Kind::duration, ms, h,
                                       "Time between two signs of life to an Env of another host."),
     key<net, &NetSettings::heartbeat_to>("net.heartbeat_to", Kind::word, 0, 0,

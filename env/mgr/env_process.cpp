@@ -60,7 +60,8 @@ net::NetSettings net_settings(startup::LimitSettings const& limits, startup::Net
                             .linger_limit = 1s,
                             .heartbeats = {.interval = net.heartbeat,
                                            .silence_limit = limits.link_silence,
-                                           .to_all = net.heartbeat_to == startup::HeartbeatTo::all}};
+                                           .to_all = net.heartbeat_to == startup::HeartbeatTo::all},
+                            .spin = net.spin};
   if (has_tls(net))
     settings.tls = std::make_shared<net::TlsContext>(
         net::TlsSettings{.ca = net.tls_ca, .certificate = net.tls_certificate, .key = net.tls_key});

@@ -1,5 +1,6 @@
 #include "env/net/internal/loop.hpp"
 
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 
 #include "corps/detail/envelope.hpp"
 #include "corps/detail/runtime.hpp"
+#include "env/host/internal/pause.hpp"
 #include "env/host/internal/timespec.hpp"
 
 namespace corps::net {
@@ -19,6 +21,7 @@ using detail::never_ns;
 
 namespace {
 
+constexpr timespec at_once{};
 constexpr std::uint32_t ended = EPOLLERR | EPOLLHUP;  // reported always; both callbacks find out by themselves
 
 /// The loop that this thread serves.
@@ -41,9 +44,10 @@ int wait_at(int queue, std::span<epoll_event> ready, timespec const* limit) noex
 
 }  // namespace
 
-Reactor::Loop::Loop() : events_(::epoll_create1(EPOLL_CLOEXEC)), whistle_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+Reactor::Loop::Loop(std::chrono::nanoseconds spin)
+    : events_(::epoll_create1(EPOLL_CLOEXEC)), whistle_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), spin_(spin) {
   if (!events_ || !whistle_) fail("cannot make an event loop");
-  epoll_event wanted{.events = EPOLLIN, .data = {.ptr = nullptr}};
+  epoll_event wanted{.events = EPOLLIN | EPOLLET, .data = {.ptr = nullptr}};
   if (::epoll_ctl(events_.get(), EPOLL_CTL_ADD, whistle_.get(), &wanted) != 0) fail("cannot make an event loop");
 }
 
@@ -54,7 +58,8 @@ void Reactor::Loop::run() noexcept {
   while (!baton_.take()) baton_.await();
   for (;;) {
     while (!stopped_.load(std::memory_order_seq_cst) && !visitor_comes_.exchange(false, std::memory_order_relaxed)) {
-      sleep();
+      look_at_signs();
+      if (ready_count_ == 0) doze();
       serve();
     }
     if (stopped_.load(std::memory_order_seq_cst)) return;  // with the baton: nobody is inside any more
@@ -90,12 +95,62 @@ void Reactor::Loop::hand_over() noexcept {
 
 // --- waiting -----------------------------------------------------------------------------------------------------
 
-// Who sleeps says until when, and then looks once more at what is due; who sets the clock does it the other way round.
 void Reactor::Loop::sleep() noexcept {
+  look_at_signs();
+  if (ready_count_ == 0 && !any_posted_.load(std::memory_order_relaxed) && spin_.begins()) spin();
+  if (ready_count_ == 0) doze();
+}
+
+void Reactor::Loop::look() noexcept {
+  look_at_signs();
+  if (ready_count_ == 0) ask_kernel(&at_once);
+}
+
+// What signs show keeps nobody for ever from what only the kernel knows.
+void Reactor::Loop::look_at_signs() noexcept {
+  for (auto& state : signs_) {
+    if ((state->wanted & readable) == 0 || !state->sign->has_come()) continue;
+    ready_[ready_count_++] = {.events = EPOLLIN, .data = {.ptr = state}};
+    if (ready_count_ < signs_max) continue;
+    std::ranges::rotate(signs_, signs_.begin() + (&state - signs_.data()));  // the others first next time
+    break;
+  }
+  if (ready_count_ != 0 && ++looks_past_kernel_ == looks_past_kernel_max) ask_kernel(&at_once);
+}
+
+void Reactor::Loop::ask_kernel(timespec const* limit) noexcept {
+  looks_past_kernel_ = 0;
+  auto const count = wait_at(events_.get(), std::span{ready_}.subspan(ready_count_), limit);
+  if (count > 0) ready_count_ += static_cast<std::size_t>(count);
+}
+
+void Reactor::Loop::spin() noexcept {
+  auto const begin_ns = detail::now_ns();
+  auto asked_ns = begin_ns;
+  for (auto last_ns = begin_ns;;) {
+    auto const now_ns = detail::now_ns();
+    if (now_ns - last_ns > Spin::gap_ns_max) return spin_.was_disturbed();
+    if (now_ns - begin_ns > spin_.budget_ns()) return spin_.was_in_vain();
+    last_ns = now_ns;
+    look_at_signs();
+    if (ready_count_ == 0 && (signs_.empty() || now_ns - asked_ns > ask_interval_ns)) {
+      ask_kernel(&at_once);
+      asked_ns = now_ns;
+      if (ready_count_ == 0) ::sched_yield();  // to who was woken by this thread, and waits for its core
+    }
+    if (ready_count_ != 0 || interrupted_.load(std::memory_order_relaxed) || due_ns() <= now_ns) return spin_.paid();
+    host::pause();
+  }
+}
+
+// Who sleeps says so, and then looks once more at what there is to do; who has something for it does it the other way round.
+void Reactor::Loop::doze() noexcept {
   timespec limit{};
   timespec const* until = &limit;
   sleeps_until_ns_.store(due_ns(), std::memory_order_seq_cst);
-  if (!any_posted_.load(std::memory_order_seq_cst)) {
+  leave_signs_to_kernel();
+  look_at_signs();
+  if (ready_count_ == 0 && !any_posted_.load(std::memory_order_seq_cst) && !interrupted_.load(std::memory_order_seq_cst)) {
     auto const due = due_ns();
     if (due == never_ns) {
       until = nullptr;
@@ -103,9 +158,16 @@ void Reactor::Loop::sleep() noexcept {
       limit = host::to_timespec(rest);
     }
   }
-  auto const count = wait_at(events_.get(), ready_, until);
+  ask_kernel(until);
   sleeps_until_ns_.store(0, std::memory_order_relaxed);
-  ready_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+  interrupted_.exchange(false, std::memory_order_seq_cst);
+}
+
+void Reactor::Loop::leave_signs_to_kernel() noexcept {
+  std::erase_if(signs_, [this](Descriptor::State* state) {
+    state->is_looked_at = (state->wanted & readable) == 0 || !state->sign->leave_to_kernel();
+    return !state->is_looked_at;
+  });
 }
 
 void Reactor::Loop::be_awake_at(std::int64_t due_ns) noexcept {
@@ -113,8 +175,10 @@ void Reactor::Loop::be_awake_at(std::int64_t due_ns) noexcept {
 }
 
 void Reactor::Loop::interrupt() noexcept {
+  if (interrupted_.exchange(true, std::memory_order_seq_cst)) return;
+  if (sleeps_until_ns_.load(std::memory_order_seq_cst) == 0) return;  // who sleeps next looks
   std::uint64_t const once = 1;
-  static_cast<void>(!::write(whistle_.get(), &once, sizeof(once)));  // it fails if it has been blown very often: it is heard
+  static_cast<void>(!::write(whistle_.get(), &once, sizeof(once)));
 }
 
 // --- what has come -----------------------------------------------------------------------------------------------
@@ -122,12 +186,7 @@ void Reactor::Loop::interrupt() noexcept {
 void Reactor::Loop::serve() noexcept {
   served = this;
   for (std::size_t i = 0; i < ready_count_; ++i) {
-    if (ready_[i].data.ptr != nullptr) {
-      serve(*static_cast<Descriptor::State*>(ready_[i].data.ptr), ready_[i].events);
-    } else {
-      std::uint64_t times = 0;
-      static_cast<void>(!::read(whistle_.get(), &times, sizeof(times)));
-    }
+    if (auto* const state = static_cast<Descriptor::State*>(ready_[i].data.ptr)) serve(*state, ready_[i].events);
   }
   ready_count_ = 0;
   removed_.clear();
@@ -143,6 +202,7 @@ void Reactor::Loop::serve(Descriptor::State& state, std::uint32_t events) {
     state.wanted &= ~kinds;
     (*callback)();
   }
+  if (state.sign != nullptr) return;
   // A callback that asks again costs no system call. What nobody wants must not come again.
   if (state.gone) return;
   if ((events & ended) != 0 && state.wanted == 0) return watch(state, 0);
@@ -234,12 +294,13 @@ void Reactor::Loop::add(Descriptor::State& state) {
 
 void Reactor::Loop::want(Descriptor::State& state, std::uint32_t events) {
   state.wanted |= events;
+  if (state.sign != nullptr && !std::exchange(state.is_looked_at, true)) signs_.push_back(&state);
   if ((state.watched & events) != events || !state.known) watch(state, state.watched | events);
 }
 
 // An ended descriptor is reported as long as the kernel knows it.
 void Reactor::Loop::watch(Descriptor::State& state, std::uint32_t events) {
-  epoll_event wanted{.events = events, .data = {.ptr = &state}};
+  epoll_event wanted{.events = state.sign == nullptr ? events : events | EPOLLET, .data = {.ptr = &state}};
   auto const action = !state.known ? EPOLL_CTL_ADD : events != 0 ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
   ::epoll_ctl(events_.get(), action, state.fd.get(), &wanted);
   state.known = events != 0;
@@ -248,6 +309,7 @@ void Reactor::Loop::watch(Descriptor::State& state, std::uint32_t events) {
 
 void Reactor::Loop::remove(std::shared_ptr<Descriptor::State> state, int fd) noexcept {
   state->gone = true;
+  if (state->is_looked_at) std::erase(signs_, state.get());
   if (state->known) ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, fd, nullptr);
   if (ready_count_ != 0) removed_.push_back(std::move(state));
 }

@@ -141,7 +141,7 @@ class Network::Impl final : public Stream::Owner,
   LogLimiter log_;
   std::vector<std::byte> read_buffer_;
 
-  Reactor reactor_;
+  Reactor reactor_{settings_.spin};
   std::list<Listener> listeners_;
   std::list<Watch> watches_;
   Readiness readiness_{reactor_};

@@ -7,7 +7,7 @@
 
 namespace corps::net {
 
-Reactor::Reactor() : loop_(std::make_shared<Loop>()) {}
+Reactor::Reactor(std::chrono::nanoseconds spin) : loop_(std::make_shared<Loop>(spin)) {}
 Reactor::~Reactor() { loop_->close(); }
 
 void Reactor::run() noexcept { loop_->run(); }
@@ -33,6 +33,11 @@ Descriptor::Descriptor(Reactor& reactor, host::UniqueFd fd, std::function<void()
   state_->on_readable = std::move(on_readable);
   state_->on_writable = std::move(on_writable);
   loop_->add(*state_);
+}
+
+Descriptor::Descriptor(Reactor& reactor, host::UniqueFd fd, std::function<void()> on_readable, Sign& sign)
+    : Descriptor(reactor, std::move(fd), std::move(on_readable), [] {}) {
+  state_->sign = &sign;
 }
 
 // The kernel would keep an entry while a duplicate of the descriptor lives elsewhere: in a child before its exec, or with the

@@ -52,11 +52,6 @@ bool ShmLink::meet(ShmDescriptors of_peer, std::string& why) {
   return true;
 }
 
-void ShmLink::silence(int bell) noexcept {
-  std::uint64_t rings = 0;
-  static_cast<void>(!::read(bell, &rings, sizeof(rings)));  // it fails if nobody has rung
-}
-
 void ShmLink::ring() const noexcept {
   std::uint64_t const once = 1;
   static_cast<void>(!::write(peer_bell_.get(), &once, sizeof(once)));  // it fails if it has been rung very often: it rings

@@ -78,7 +78,7 @@ Stream::Stream(Reactor& reactor, Owner& owner, NetSettings const& settings, Peer
       reactor, std::move(fd), [this] { shm_ ? on_socket_beside_shm() : on_readable(); }, [this] { on_writable(); });
   if (shm_)
     bell_.emplace(
-        reactor, std::move(shm_->bell()), [this] { on_bell(); }, [] {});
+        reactor, std::move(shm_->bell()), [this] { on_bell(); }, *shm_);
 }
 
 void Stream::start(std::span<std::byte const> received) {
@@ -125,7 +125,6 @@ void Stream::on_readable() {
 void Stream::on_bell() {
   auto const self = shared_from_this();
   if (finished_) return;
-  ShmLink::silence(bell_->fd());
   {
     Lock lock(mutex_);
     if (std::exchange(waits_for_bell_, false)) {
@@ -147,7 +146,7 @@ bool Stream::read_shm(int turns_max) {
     } else if (!shm_->read_failure().empty()) {
       finish(std::string(shm_->read_failure()), shm_->is_damaged() ? Ending::cut : Ending::final, true);
       return false;
-    } else if (shm_->sleep()) {
+    } else {
       bell_->arm_read();
       return true;
     }

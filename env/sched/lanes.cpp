@@ -283,16 +283,26 @@ void Lanes::set_outside(std::shared_ptr<Outside> outside) noexcept {
   outside_.store(outside_kept_.get(), std::memory_order_release);
 }
 
-/// What has come there is done on this thread, which is idle no more then. Who had much to do since it was last without work
-/// leaves waiting to the thread that does nothing else: the two work side by side.
+/// What has come there is done on this thread, which is idle no more then.
 bool Lanes::may_go_outside(Lane const& lane) const noexcept {
-  return outside_.load(std::memory_order_acquire) != nullptr && lane.sleep_max == std::chrono::nanoseconds{0} &&
-         lane.turns.load(std::memory_order_relaxed) - lane.awake_since <= visit_turns_max;
+  return outside_.load(std::memory_order_acquire) != nullptr && lane.sleep_max == std::chrono::nanoseconds{0};
 }
 
 void Lanes::stay_inside(Lane& lane) noexcept {
   lane.left_outside = false;
   outside_.load(std::memory_order_acquire)->hand_over();
+}
+
+/// Who was outside and has much to do now looks what has come there, and does that too.
+void Lanes::visit_outside(Lane& lane) noexcept {
+  auto& outside = *outside_.load(std::memory_order_acquire);
+  if (outside.enter()) {
+    outside.look();
+    outside.serve_and_leave();
+  } else {
+    outside.expect();
+  }
+  lane.visited_ns = detail::recent_now_ns();
 }
 
 /// Who looks around misses what comes outside, and keeps its core.
@@ -301,11 +311,12 @@ bool Lanes::looks_around(Lane const& lane) const noexcept { return !lane.rested 
 void Lanes::sleep(Lane& lane) {
   auto const begin_ns = detail::recent_now_ns();
   sleep_here_or_outside(lane);
-  lane.rested = detail::recent_now_ns() - begin_ns >= patience_.rest_ns;
+  auto const end_ns = detail::recent_now_ns();
+  if (lane.left_outside) lane.visited_ns = end_ns;
+  lane.rested = end_ns - begin_ns >= patience_.rest_ns;
 }
 
 void Lanes::sleep_here_or_outside(Lane& lane) {
-  lane.awake_since = lane.turns.load(std::memory_order_relaxed);
   lane.left_outside = false;
   lane.called_back = true;
   if (auto* const outside = outside_.load(std::memory_order_acquire); lane.goes_outside && outside->enter()) {

@@ -28,6 +28,9 @@ using QuietTimes = std::array<std::int64_t, quiet_calls>;
 /// Whether the row that is measured wants TCP over the loopback, and not the fastest that a side has within a host.
 inline bool over_tcp() { return running.starts_with("link-tcp-"); }
 
+/// How long the floor looks for what comes before it sleeps: as ours do (net.spin), which find out by themselves where it pays.
+inline std::int64_t looks_ns() { return running.ends_with("-round-trip") ? 50'000 : 0; }
+
 /// A name for a socket within this host that is in no file system and that no other run has.
 inline std::string own_socket_name() { return "corps-bench-" + std::to_string(getpid()); }
 

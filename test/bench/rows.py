@@ -54,6 +54,7 @@ def links(carrier, socket):
 
     return (
         row("round-trip", "a call of 64 bytes and its answer of 64, one by one", peers=(*peers, "floor")),
+        row("round-trip-asleep", "the same with net.spin = 0: both sides sleep at once", peers=("floor",)),
         row("round-trip-quiet", "the same, 20 ms after the one before", peers=(*peers, "floor")),
         row("pipelined-64", "calls of 64 bytes and their answers, 1,000 under way", unit="calls/s", better=HIGHER),
         row("pipelined-1k", "calls of 1 KiB and their answers, 1,000 under way", unit="calls/s", better=HIGHER),

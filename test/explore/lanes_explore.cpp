@@ -48,6 +48,7 @@ TEST_CASE("what a spare thread was woken for does not wait when it retires") {
 
 TEST_CASE("who waits outside is called for what comes to the lanes") {
   explore_program({.outside = {"e", "a"}, .has_door = true});
+  explore_program({.outside = {"e", "a"}, .has_door = true, .visits = true});
   explore_program({.outside = {"ee"}, .threads = 2, .has_door = true, .turns = 1}, 0);
   if (!in_full()) return;
   explore_program({.outside = {"ee"}, .threads = 2, .has_door = true}, 0);

@@ -53,6 +53,7 @@
 namespace corps::detail {
 std::int64_t now_ns() noexcept { return explore::kernel.clock(); }
 std::int64_t recent_now_ns() noexcept { return now_ns(); }
+std::int64_t last_recent_now_ns() noexcept { return now_ns(); }
 }  // namespace corps::detail
 
 /// The lanes of the scheduler and the threads that sleep at them, in every order of their operations.
@@ -91,6 +92,7 @@ struct Program {
   bool last_retires = false;  // the last of those that serve is a spare one: the second time it looks, it is not needed
   bool closes = false;        // the first from outside closes the lanes in the end
   bool has_door = false;      // one of the threads without work waits there, and not at its bell
+  bool visits = false;        // and looks there before each turn
   std::uint64_t turns = 0;    // that each of those that serve has had: 0 or 64 looks for stuck ones next, 1024 shares first
   bool keeps = false;         // each lane keeps the last job that its own thread has put into its ring
   bool expires = false;       // a lane stops to keep it at any time
@@ -122,6 +124,7 @@ struct Door final : corps::sched::Outside {
     the().point();
     taken = false;
   }
+  void look() noexcept override { the().point(); }
   void hand_over() noexcept override {}
 
   bool taken = false;
@@ -193,8 +196,10 @@ inline void check_all_done() {
 inline void start(Program const& program, std::size_t lane_count) {
   std::memset(static_cast<void*>(&world), 0, sizeof(world));
   explore::kernel = {};
-  auto& lanes = *new (world.lanes_memory) Lanes(
-      lane_count, {.searches_before_parking = 1, .quiet_looks_max = 1, .rest_ns = program.rests ? 0 : 200'000});
+  auto& lanes = *new (world.lanes_memory) Lanes(lane_count, {.searches_before_parking = 1,
+                                                             .quiet_looks_max = 1,
+                                                             .rest_ns = program.rests ? 0 : 200'000,
+                                                             .visit_ns = program.visits ? -1 : corps::detail::never_ns});
   lanes.set_primary(program.last_retires ? lane_count - 1 : lane_count);
   lanes.set_used(lane_count);
   if (program.has_door) lanes.set_outside({std::shared_ptr<void>{}, new (world.door_memory) Door});  // which owns nothing

@@ -220,6 +220,164 @@ TEST_CASE("reactor: a visitor does what comes; when it stays away, the loop's ow
   running.on_loop([&] { descriptor.reset(); });
 }
 
+TEST_CASE("reactor: the loop's own thread makes way for nobody who would not be let in") {
+  Running running;
+  auto const outside = running.reactor.outside();
+  bool entered = false;
+  for (int i = 0; i < 10 && !entered; ++i) {
+    running.on_loop([&] {
+      outside->expect();
+      running.reactor.admit_visitors(true);
+    });
+    for (auto const end = std::chrono::steady_clock::now() + 200us; std::chrono::steady_clock::now() < end;)
+      std::this_thread::yield();  // it would have made way by now, and would not be back yet
+    entered = outside->enter();
+    if (entered) outside->serve_and_leave();
+    running.on_loop([&] { running.reactor.admit_visitors(false); });
+  }
+  CHECK(!entered);
+}
+
+/// An eventfd and what memory shows of it.
+class Mark final : public Sign {
+ public:
+  bool has_come() const noexcept override { return marked_; }
+  bool leave_to_kernel() noexcept override {
+    left_ = true;
+    return !marked_;
+  }
+
+  void set() {
+    marked_ = true;
+    if (left_.exchange(false)) raise(raw);
+  }
+  void take() { marked_ = false; }
+
+  host::UniqueFd fd = event();
+  int const raw = fd.get();
+
+ private:
+  std::atomic<bool> marked_{false};
+  std::atomic<bool> left_{true};
+};
+
+TEST_CASE("reactor: what a sign shows is served without the kernel, and with it once the loop sleeps") {
+  Running running;
+  Mark mark;
+  std::optional<Descriptor> descriptor;
+  std::counting_semaphore<> served{0};
+  running.on_loop([&] {
+    descriptor.emplace(
+        running.reactor, std::move(mark.fd),
+        [&] {
+          mark.take();
+          descriptor->arm_read();
+          served.release();
+        },
+        mark);
+    descriptor->arm_read();
+  });
+  SUBCASE("by the loop's own thread") {
+    for (int i = 0; i < 1'000; ++i) {
+      mark.set();
+      REQUIRE(served.try_acquire_for(hang_limit));
+    }
+  }
+  SUBCASE("by a visitor") {
+    auto const outside = running.reactor.outside();
+    running.on_loop([&] { running.reactor.admit_visitors(true); });
+    running.enter(*outside);
+    mark.set();
+    outside->look();
+    outside->serve_and_leave();
+    CHECK(served.try_acquire());
+    for (int i = 0; i < 1'000; ++i) {
+      std::thread setter{[&] { mark.set(); }};
+      bool was_served = false;
+      while (!was_served) {
+        running.enter(*outside);
+        outside->sleep();
+        outside->serve_and_leave();
+        was_served = served.try_acquire();
+      }
+      setter.join();
+    }
+  }
+  running.on_loop([&] { descriptor.reset(); });
+}
+
+TEST_CASE("reactor: signs that always show something keep nobody from what only the kernel knows") {
+  Running running;
+  constexpr std::size_t signs = 100;
+  std::vector<Mark> marks(signs);
+  std::vector<std::unique_ptr<Descriptor>> marked(signs);
+  std::vector<int> calls(signs, 0);
+  std::optional<Descriptor> other;
+  Done served{0};
+  running.on_loop([&] {
+    for (std::size_t i = 0; i < signs; ++i) {
+      marked[i] = std::make_unique<Descriptor>(
+          running.reactor, std::move(marks[i].fd),
+          [&, i] {
+            ++calls[i];
+            marked[i]->arm_read();
+          },
+          marks[i]);
+      marks[i].set();
+      marked[i]->arm_read();
+    }
+    auto fd = event();
+    raise(fd.get());
+    other.emplace(
+        running.reactor, std::move(fd), [&] { served.release(); }, [] {});
+    other->arm_read();
+  });
+  CHECK(served.try_acquire_for(hang_limit));
+  Done all{0};
+  std::function<void()> const look = [&] {
+    std::ranges::find(calls, 0) == calls.end() ? all.release() : running.reactor.post(look);
+  };
+  running.reactor.post(look);
+  CHECK(all.try_acquire_for(hang_limit));
+  running.on_loop([&] {
+    other.reset();
+    marked.clear();
+  });
+}
+
+TEST_CASE("spin: it is tried now and then, goes on where it pays, and not where others want the core") {
+  auto const sleeps_until = [](Spin& spin, int most) {
+    for (int sleeps = 1; sleeps <= most; ++sleeps)
+      if (spin.begins()) return sleeps;
+    return 0;
+  };
+  Spin never{0ns};
+  CHECK(sleeps_until(never, 10'000) == 0);
+  Spin spin{50us};
+  if (std::thread::hardware_concurrency() == 1) {
+    CHECK(sleeps_until(spin, 10'000) == 0);
+    return;
+  }
+  auto const between_tries = sleeps_until(spin, 100);
+  CHECK(between_tries > 1);
+  spin.was_in_vain();
+  CHECK(sleeps_until(spin, 100) == between_tries);
+  for (int i = 0; i < 3; ++i) {
+    spin.paid();
+    CHECK(spin.begins());
+  }
+  for (int i = 0; i < 2; ++i) {
+    spin.was_in_vain();
+    CHECK(spin.begins());
+  }
+  spin.was_in_vain();
+  CHECK(sleeps_until(spin, 100) == between_tries);
+  spin.paid();
+  CHECK(spin.begins());
+  spin.was_disturbed();
+  CHECK(sleeps_until(spin, 1'000) > between_tries);
+}
+
 /// For this thread and those that it starts, a system call fails as it does on a kernel that does not know it.
 void forget_system_call(unsigned number) {
   std::array program{sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),

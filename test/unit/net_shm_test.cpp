@@ -102,12 +102,15 @@ TEST_CASE("shm: a reader that sleeps is woken once, and one that is awake is lef
   Pair link;
   CHECK(link.reader.sleep());
   CHECK(link.writer.put(pattern(1)) == 1);
+  CHECK_FALSE(link.reader.has_come());
   CHECK(link.writer.publish());
+  CHECK(link.reader.has_come());
   CHECK(link.writer.put(pattern(1)) == 1);
   CHECK_FALSE(link.writer.publish());
   CHECK_FALSE(link.writer.publish());  // nothing new
   CHECK_FALSE(link.reader.sleep());
   CHECK(take_all(link.reader).size() == 2);
+  CHECK_FALSE(link.reader.has_come());
   CHECK(link.writer.put(pattern(1)) == 1);
   CHECK_FALSE(link.writer.publish());
   CHECK_FALSE(link.reader.sleep());

@@ -308,6 +308,50 @@ TEST_CASE("no job is lost between threads that push, sleep, watch and steal") {
   lose_no_job(all_turns_are_short);
 }
 
+/// Where a job comes each time that somebody is there.
+struct Yard final : corps::sched::Outside {
+  Yard(corps::sched::Lanes& of_all, caf::resumable& that_comes) : lanes(of_all), job(that_comes) {}
+  bool enter() noexcept override { return !is_elsewhere; }
+  void expect() noexcept override { ++expected; }
+  void sleep() noexcept override {}
+  void look() noexcept override { ++looks; }
+  void interrupt() noexcept override {}
+  void serve_and_leave() noexcept override { lanes.push_foreign(lanes[0], &job); }
+  void hand_over() noexcept override {}
+
+  corps::sched::Lanes& lanes;
+  caf::resumable& job;
+  bool is_elsewhere = false;
+  int looks = 0;
+  int expected = 0;
+};
+
+TEST_CASE("a thread that is never without work looks outside every now and then, and otherwise asks to be let in") {
+  constexpr std::int64_t visit_ns = 1'000'000;
+  corps::sched::Lanes lanes{1, {.visit_ns = visit_ns}};
+  lanes.set_primary(1);
+  Parcel own;
+  Parcel from_outside;
+  auto const yard = std::make_shared<Yard>(lanes, from_outside);
+  lanes.set_outside(yard);
+  auto const pop = [&] { return lanes.pop(lanes[0], [] { return false; }); };
+  CHECK(pop() == &from_outside);  // it slept there
+  CHECK(yard->looks == 0);
+  auto const work = [&] {
+    auto const begin_ns = corps::detail::now_ns();
+    while (corps::detail::recent_now_ns() <= begin_ns + visit_ns) corps::host::pause();
+    lanes.push(lanes[0], &own);
+    return pop();
+  };
+  CHECK(work() == &own);
+  CHECK(yard->looks == 1);
+  CHECK(pop() == &from_outside);
+  yard->is_elsewhere = true;
+  CHECK(work() == &own);
+  CHECK(yard->looks == 1);
+  CHECK(yard->expected == 1);
+}
+
 TEST_CASE("a job from outside is found by the thread that is woken for it, or by another") {
   constexpr int rounds = 500;
   corps::sched::Lanes lanes{2};

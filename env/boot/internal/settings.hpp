@@ -58,6 +58,7 @@ struct LimitSettings {
 struct NetSettings {
   std::string listen;  // "host:port" with a numeric host, or empty; see parse_endpoint()
   CarrierChoice carrier = CarrierChoice::automatic;
+  std::chrono::nanoseconds spin = std::chrono::microseconds{50};
   std::chrono::nanoseconds heartbeat = std::chrono::milliseconds{500};
   HeartbeatTo heartbeat_to = HeartbeatTo::hosts;
   // Absolute paths: all three are set, and then every link over TCP is one over TLS, or none is.

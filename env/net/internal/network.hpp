@@ -21,6 +21,7 @@
 #include "env/net/internal/pulse.hpp"
 #include "env/net/internal/resolver.hpp"
 #include "env/net/internal/shm_link.hpp"
+#include "env/net/internal/spin.hpp"
 #include "env/net/internal/tls.hpp"
 #include "env/net/internal/wire.hpp"
 #include "env/sched/internal/outside.hpp"
@@ -33,6 +34,7 @@ struct NetSettings {
   ShmUse shm = ShmUse::preferred;                                      // to Envs of this host, over Unix sockets
   std::chrono::nanoseconds linger_limit = std::chrono::seconds{1};     // a closing connection may be without progress
   Heartbeats heartbeats = {};                                          // to and of Envs of other hosts
+  std::chrono::nanoseconds spin = Spin::budget_default;                // of a thread without work, before it sleeps
   std::shared_ptr<TlsContext const> tls = nullptr;                     // with it, TCP is spoken over TLS only
   Resolver::Lookup lookup = {};                                        // of host names; none: as the system says
 };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "env/host/internal/unique_fd.hpp"
+#include "env/net/internal/spin.hpp"
 #include "env/sched/internal/outside.hpp"
 
 namespace corps::mail {
@@ -25,8 +26,9 @@ using AlarmKey = std::pair<std::int64_t, std::uint64_t>;
 /// or while none runs it.
 class Reactor {
  public:
-  /// Throws std::system_error if the process has no descriptors left.
-  Reactor();
+  /// A visitor looks for so long before it sleeps, where that pays (Spin). Throws std::system_error if the process has no
+  /// descriptors left.
+  explicit Reactor(std::chrono::nanoseconds spin = Spin::budget_default);
   ~Reactor();
   Reactor(Reactor const&) = delete;
   Reactor& operator=(Reactor const&) = delete;
@@ -57,12 +59,27 @@ class Reactor {
   std::shared_ptr<Loop> loop_;
 };
 
+/// What memory shows of a descriptor before the kernel does. The descriptor is an eventfd that nobody reads: each write to it is
+/// an event, and need not be as long as the loop looks by itself. Threads: the loop's.
+class Sign {
+ public:
+  /// Whether there is something to read. Looked at again and again: it is to be short.
+  virtual bool has_come() const noexcept = 0;
+  /// The loop looks no more: from now on the descriptor tells. False: there is something already.
+  virtual bool leave_to_kernel() noexcept = 0;
+
+ protected:
+  ~Sign() = default;
+};
+
 /// Owns a descriptor and waits for it. Each arm_…() asks for one call; a callback runs soon if the descriptor is ready already.
 /// Once destroyed, no callback begins; destroying it inside a callback is allowed.
 class Descriptor {
  public:
   /// Throws std::system_error if it cannot be waited for.
   Descriptor(Reactor& reactor, host::UniqueFd fd, std::function<void()> on_readable, std::function<void()> on_writable);
+  /// With a sign, which must outlive it.
+  Descriptor(Reactor& reactor, host::UniqueFd fd, std::function<void()> on_readable, Sign& sign);
   Descriptor(Descriptor const&) = delete;
   Descriptor& operator=(Descriptor const&) = delete;
   ~Descriptor();

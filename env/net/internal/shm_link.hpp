@@ -11,6 +11,7 @@
 #include <string>
 
 #include "env/host/internal/unique_fd.hpp"
+#include "env/net/internal/reactor.hpp"
 #include "env/net/internal/shm_memory.hpp"
 
 namespace corps::net {
@@ -28,7 +29,7 @@ enum class ShmUse : std::uint8_t {
 
 /// Both directions of a link over shared memory, and the doorbells: an eventfd for each side, on which it sleeps.
 /// Threads: one at a time writes, one at a time reads; they may be two. Ownership: maps the memory of both sides.
-class ShmLink {
+class ShmLink final : public Sign {
  public:
   /// This side's half. Nothing if the system has no memory or no descriptors for it: `why` says which.
   static std::unique_ptr<ShmLink> make(std::string& why);
@@ -39,17 +40,16 @@ class ShmLink {
   /// Takes the peer's half; the link is whole then. False: it is not what a peer gives; `why` says what is wrong with it.
   bool meet(ShmDescriptors of_peer, std::string& why);
 
-  /// The doorbell of this side, to wait for: readable when it was rung.
+  /// The doorbell of this side, to wait for: each ring is a write to it.
   host::UniqueFd& bell() noexcept { return own_bell_; }
-  /// Stops the bell ringing; then look at everything.
-  static void silence(int bell) noexcept;
 
   // The rest only of a link that is whole.
 
   /// Copies out what came. 0: nothing, or read_failure().
   std::size_t read(std::span<std::byte> to) noexcept;
+  bool has_come() const noexcept override { return reader_->has_come(); }
   /// After read() gave nothing. True: the bell rings when there is something.
-  bool sleep() noexcept { return reader_->sleep(); }
+  bool leave_to_kernel() noexcept override { return reader_->sleep(); }
   std::string_view read_failure() const noexcept { return reader_->failure(); }
   bool is_damaged() const noexcept { return reader_->is_damaged(); }
 

@@ -78,6 +78,11 @@ class RingReader {
   std::size_t take(std::span<std::byte> to) noexcept;
   /// After take() took something. True: the peer waits for room, and its doorbell is to be rung.
   [[nodiscard]] bool made_room() noexcept;
+  /// Whether take() would find something, or failure().
+  bool has_come() const noexcept {
+    return !failure_.empty() ||
+           Written::from(peer_.written.load(std::memory_order_acquire)).count != static_cast<std::uint32_t>(taken_);
+  }
   /// After take() found nothing. True: the peer rings when there is something. False: there is something, or failure().
   [[nodiscard]] bool sleep() noexcept;
 

@@ -29,8 +29,8 @@ struct alignas(64) Lane {
   std::atomic<std::int64_t> keeps_last_until_ns{0};  // the last job of its queue is left to its own thread
   Lane* took_from = nullptr;                         // the job that runs was taken alone, out of the queue of that one
   std::int64_t took_ns = 0;                          // then
-  std::uint64_t awake_since = 0;                     // in its turns: when it last was without work
-  bool left_outside = false;                         // it was outside then
+  bool left_outside = false;                         // it was outside when it last was without work
+  std::int64_t visited_ns = 0;                       // there, for the last time
   bool called_back = true;                           // and woken for something inside, or it was not
   bool rested = false;                               // it slept for long then
   bool goes_outside = false;                         // if it can; written as `parked`, by itself
@@ -57,6 +57,7 @@ class Lanes {
     std::int64_t rest_ns = 200'000;       // who slept for as long finds nothing by looking: what comes, comes rarely
     std::int64_t short_turn_ns = 10'000;  // of a job that is better left where it is
     std::int64_t keep_ns = 1'000'000;     // how long a lane keeps the last job of its queue then
+    std::int64_t visit_ns = 50'000;       // between two visits outside of a thread that has much to do
   };
 
   explicit Lanes(std::size_t count) : Lanes(count, Patience{}) {}
@@ -101,8 +102,6 @@ class Lanes {
   static constexpr unsigned turns_between_looks = 64;
   static constexpr unsigned turns_between_shares = 1024;
   static_assert(turns_between_shares % turns_between_looks == 0);
-  /// Between two waits outside. A thread that has more to do leaves that to another.
-  static constexpr unsigned visit_turns_max = 64;
   static constexpr std::size_t stolen_max = 64;                      // at once
   static constexpr auto slot_look = std::chrono::microseconds{250};  // longer than a turn whose requests are short
 
@@ -136,6 +135,7 @@ class Lanes {
   [[gnu::hot]] void sleep_here_or_outside(Lane& lane);
   [[gnu::hot]] bool may_go_outside(Lane const& lane) const noexcept;
   void stay_inside(Lane& lane) noexcept;
+  [[gnu::hot]] void visit_outside(Lane& lane) noexcept;
   [[gnu::hot]] bool looks_around(Lane const& lane) const noexcept;
   [[gnu::hot]] caf::resumable* park(Lane& lane);
   caf::resumable* watch_kept(Lane& lane);
@@ -160,7 +160,7 @@ template <class Retire>
 caf::resumable* Lanes::pop(Lane& lane, Retire&& retire) {
   auto const turn = lane.turns.load(std::memory_order_relaxed);
   lane.turns.store(turn + 1, std::memory_order_relaxed);
-  if (lane.left_outside && turn - lane.awake_since > visit_turns_max) stay_inside(lane);
+  if (lane.left_outside && detail::last_recent_now_ns() - lane.visited_ns > patience_.visit_ns) visit_outside(lane);
   if (lane.took_from != nullptr) [[unlikely]]
     judge(lane);
   if (turn % turns_between_looks == 0)

@@ -13,6 +13,8 @@ class Outside {
   virtual void expect() noexcept = 0;
   /// Sleeps until something has come, or until it is interrupted.
   virtual void sleep() noexcept = 0;
+  /// Looks whether something has come.
+  virtual void look() noexcept = 0;
   /// Wakes who sleeps inside, or who sleeps there next.
   virtual void interrupt() noexcept = 0;
   /// Does what has come, on this thread, and lets the next one in. If nobody comes for long, the thread of its own does.

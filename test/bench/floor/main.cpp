@@ -109,6 +109,8 @@ constexpr std::array rows{
     bench::Row{"start-delay", &start_delay},
     bench::Row{"link-shm-round-trip", &floor_bench::link_round_trip},
     bench::Row{"link-tcp-round-trip", &floor_bench::link_round_trip},
+    bench::Row{"link-shm-round-trip-asleep", &floor_bench::link_round_trip},
+    bench::Row{"link-tcp-round-trip-asleep", &floor_bench::link_round_trip},
     bench::Row{"link-shm-round-trip-quiet", &floor_bench::link_round_trip_quiet},
     bench::Row{"link-tcp-round-trip-quiet", &floor_bench::link_round_trip_quiet},
     bench::Row{"link-shm-large", &floor_bench::link_large},

@@ -28,6 +28,8 @@ constexpr std::array rows{
     bench::Row{"stream", &ours::stream},
     bench::Row{"link-shm-round-trip", &ours::link_round_trip},
     bench::Row{"link-tcp-round-trip", &ours::link_round_trip},
+    bench::Row{"link-shm-round-trip-asleep", &ours::link_round_trip},
+    bench::Row{"link-tcp-round-trip-asleep", &ours::link_round_trip},
     bench::Row{"link-shm-round-trip-quiet", &ours::link_round_trip_quiet},
     bench::Row{"link-tcp-round-trip-quiet", &ours::link_round_trip_quiet},
     bench::Row{"link-shm-pipelined-64", &ours::link_pipelined_64},
@@ -50,6 +52,7 @@ corps::BootOptions options_for(std::string_view row, std::string const& threads)
   corps::BootOptions options{.config_files = {}, .set = {"env.threads=" + threads}, .arguments = {}};
   if (row.starts_with("link-")) options.set.emplace_back("corps.envs=2");
   if (row.starts_with("link-tcp-") || row.starts_with("link-tls-")) options.set.emplace_back("net.carrier=tcp");
+  if (row.ends_with("-asleep")) options.set.emplace_back("net.spin=0ms");
   if (row.starts_with("envs-")) options.set.push_back("corps.envs=" + std::string{row.substr(row.find('-') + 1)});
   return options;
 }
