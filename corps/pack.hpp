@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "corps/address.hpp"
+#include "corps/detail/brief_archive.hpp"
 #include "corps/detail/bytes.hpp"
 #include "corps/detail/given.hpp"
 #include "corps/detail/packable.hpp"
@@ -101,6 +102,7 @@ class Packer final : public cereal::OutputArchive<Packer> {
   std::size_t bytes_packed() const noexcept { return out_.size() - begin_ + bytes_kept_; }
 
  private:
+  friend class detail::Brief<Packer>;
   using Base = cereal::OutputArchive<Packer>;
 
   template <class T>
@@ -123,6 +125,7 @@ class Packer final : public cereal::OutputArchive<Packer> {
   }
   template <class T>
   void pack(cereal::virtual_base_class<T> const& base) {
+    uses_cereal_ = true;
     Base::operator()(base);
   }
   template <class T>
@@ -154,6 +157,7 @@ class Packer final : public cereal::OutputArchive<Packer> {
     if (++level_ > nesting_levels_max) too_deep();
   }
   void leave() noexcept { --level_; }
+  bool has_something_to_end() const noexcept { return uses_cereal_; }
 
   void keep(std::span<std::byte const> bytes, std::unique_ptr<detail::Keeper> keeper);
   void for_corps(EnvId to);
@@ -172,6 +176,7 @@ class Packer final : public cereal::OutputArchive<Packer> {
   std::size_t copied_bytes_max_ = SIZE_MAX;           // the same, of what is packed now
   std::size_t bytes_kept_ = 0;
   CorpsId const* corps_ = nullptr;  // that it packs for; null: this one
+  bool uses_cereal_ = false;        // more than its interface
 };
 
 /// Takes values out of bytes, which may be anybody's: a Cereal input archive. `unpacker(a, b, c)` assigns in that order.
@@ -223,6 +228,7 @@ class Unpacker final : public cereal::InputArchive<Unpacker> {
   [[noreturn]] void fail(std::string_view what) const;
 
  private:
+  friend class detail::Brief<Unpacker>;
   using Base = cereal::InputArchive<Unpacker>;
 
   template <class T>
@@ -245,6 +251,7 @@ class Unpacker final : public cereal::InputArchive<Unpacker> {
   }
   template <class T>
   void unpack(cereal::virtual_base_class<T>& base) {
+    uses_cereal_ = true;
     Base::operator()(base);
   }
   template <class T>
@@ -287,6 +294,7 @@ class Unpacker final : public cereal::InputArchive<Unpacker> {
     if (++level_ > nesting_levels_max) too_deep();
   }
   void leave() noexcept { --level_; }
+  bool has_something_to_end() const noexcept { return uses_cereal_ || joined_.capacity() != 0; }
 
   [[noreturn]] void too_short(std::size_t wanted) const;
   [[noreturn]] void too_deep() const;
@@ -299,6 +307,7 @@ class Unpacker final : public cereal::InputArchive<Unpacker> {
   std::size_t bytes_before_ = 0;                        // that were taken of pieces before it
   detail::ByteBuffer joined_;
   std::uint32_t level_ = 0;
+  bool uses_cereal_ = false;
 };
 
 // By these Cereal's base classes write what they add themselves: class versions, and what save_minimal returns.

@@ -1,17 +1,50 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <new>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CORPS_KEEPS_BLOCKS 0  // the sanitizers look at each allocation
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CORPS_KEEPS_BLOCKS 0
+#endif
+#endif
+#ifndef CORPS_KEEPS_BLOCKS
+#define CORPS_KEEPS_BLOCKS 1
+#endif
+
 namespace corps::detail {
+
+inline constexpr std::size_t block_bytes_max = 1024;  // larger ones are not kept
+
+/// The sizes of blocks. Together with what malloc notes beside each, they take a multiple of a step, as malloc would have it.
+inline constexpr std::size_t block_step_bytes = 16;
+inline constexpr std::size_t block_note_bytes = 8;
+inline constexpr std::size_t block_bytes_min = 2 * block_step_bytes - block_note_bytes;
+constexpr std::size_t bytes_of_block(std::size_t size) { return block_bytes_min + size * block_step_bytes; }
+constexpr std::size_t size_of_block(std::size_t bytes) {
+  return (std::max(bytes, block_bytes_min) - block_note_bytes - 1) / block_step_bytes;
+}
+inline constexpr std::size_t block_sizes = size_of_block(block_bytes_max) + 1;
+static_assert(size_of_block(bytes_of_block(7)) == 7 && size_of_block(bytes_of_block(7) + 1) == 8 && size_of_block(1) == 0);
 
 /// Memory for what lives briefly and comes in great numbers: envelopes and coroutine frames. Each thread keeps what it has given
 /// back for what it takes next; threads that give more than they take hand it on to others in batches. What is kept is bounded,
 /// and the rest goes back to operator delete.
 /// Threads: any; a block may be given back by another thread than took it.
-[[gnu::hot]] void* take_block(std::size_t bytes);
+[[gnu::hot]] void* take_block_of(std::size_t size);
+[[gnu::hot]] void give_block_of(void* block, std::size_t size) noexcept;
+void* take_unkept_block(std::size_t bytes);
+
+inline void* take_block(std::size_t bytes) {
+  return CORPS_KEEPS_BLOCKS == 0 || bytes > block_bytes_max ? take_unkept_block(bytes) : take_block_of(size_of_block(bytes));
+}
 /// `bytes` as it was taken.
-[[gnu::hot]] void give_block(void* block, std::size_t bytes) noexcept;
+inline void give_block(void* block, std::size_t bytes) noexcept {
+  CORPS_KEEPS_BLOCKS == 0 || bytes > block_bytes_max ? ::operator delete(block) : give_block_of(block, size_of_block(bytes));
+}
 
 /// Base of coroutine promises whose frames live in such blocks. Only this form: a coroutine's parameters would choose another.
 struct InBlocks {

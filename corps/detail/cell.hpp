@@ -169,6 +169,7 @@ struct alignas(64) Cell {
   void bring_forward_found() noexcept;
   /// Has the deadline clock tell when the first of these requests is late.
   void watch_deadlines(Envelope const* arrived) noexcept;
+  [[gnu::hot]] Envelope* take_by_turns() noexcept;
   [[gnu::hot]] Envelope* pop_request() noexcept;
   void answer_ended() noexcept;
   [[gnu::hot]] bool go_idle() noexcept;

@@ -118,6 +118,7 @@ void Packer::pack_own(T const& value) {
   std::size_t const begin = out_.size();
   auto const copied_bytes_max = std::exchange(copied_bytes_max_, SIZE_MAX);  // what it packs may be somebody else's
   enter();
+  uses_cereal_ = true;
   Base::operator()(value);
   leave();
   copied_bytes_max_ = copied_bytes_max;
@@ -269,6 +270,7 @@ template <class T>
 void Unpacker::unpack_own(T& value) {
   std::size_t const begin = at_;
   enter();
+  uses_cereal_ = true;
   Base::operator()(value);
   leave();
   if (at_ == begin) take_nothing();

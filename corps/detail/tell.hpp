@@ -34,6 +34,7 @@ struct SmallTell : Envelope {
 
  private:
   virtual std::unique_ptr<Request> make_request() = 0;
+  [[gnu::noinline]] Request& begin_with_one_more(Cell& cell, MethodRecord const& method);
 };
 
 /// The small form for one operation.

@@ -6,43 +6,25 @@
 #include <mutex>
 #include <utility>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CORPS_KEEPS_BLOCKS 0  // the sanitizers look at each allocation
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CORPS_KEEPS_BLOCKS 0
-#endif
-#endif
-#ifndef CORPS_KEEPS_BLOCKS
-#define CORPS_KEEPS_BLOCKS 1
-#endif
-
 namespace corps::mail {
 namespace {
 
-/// Together with what malloc notes beside each, they take a multiple of this, as malloc would have it.
-constexpr std::size_t step_bytes = 16;
-constexpr std::size_t note_bytes = 8;
-constexpr std::size_t block_bytes_min = 2 * step_bytes - note_bytes;
-constexpr std::size_t bytes_of(std::size_t size) { return block_bytes_min + size * step_bytes; }
-constexpr std::size_t size_of(std::size_t bytes) { return (std::max(bytes, block_bytes_min) - note_bytes - 1) / step_bytes; }
-constexpr std::size_t sizes = size_of(block_bytes_max) + 1;
-static_assert(size_of(bytes_of(7)) == 7 && size_of(bytes_of(7) + 1) == 8 && size_of(1) == 0);
+using namespace detail;  // NOLINT: the sizes
 
 /// A block that is kept.
 struct Block {
   Block* next;
   Block* next_batch;  // of the first of a batch that waits for any thread
 };
-static_assert(sizeof(Block) <= bytes_of(0));
+static_assert(sizeof(Block) <= bytes_of_block(0));
 
 struct Batch {
   Block* first = nullptr;
-  std::size_t count = 0;
+  std::size_t room = 0;  // for further ones; 0 as well before anything is kept
 };
 
-/// What a thread keeps of one size: the batch it takes from and gives to, and another, so that a thread on the edge between two
-/// batches does not bother the others.
+/// What a thread keeps of one size: the batch it takes from and gives to, and another that is full or
+/// empty, so that a thread on the edge between two does not bother the others.
 struct Kept {
   Batch near;
   Batch far;
@@ -50,7 +32,7 @@ struct Kept {
 
 struct Own {
   enum class State : std::uint8_t { fresh, keeps, ended };
-  std::array<Kept, sizes> kept;
+  std::array<Kept, block_sizes> kept;
   std::uint64_t taken = 0;
   State state = State::fresh;
 };
@@ -61,7 +43,7 @@ struct Shared {
   std::mutex mutex;
   Block* batches = nullptr;
 };
-constinit std::array<Shared, sizes> shared;
+constinit std::array<Shared, block_sizes> shared;
 constinit std::atomic<std::size_t> shared_bytes{0};
 
 void free_all(Block* block) noexcept {
@@ -97,30 +79,35 @@ thread_local AtThreadEnd at_thread_end;
     std::lock_guard const lock{shared[size].mutex};
     if (auto* const first = shared[size].batches) {
       shared[size].batches = first->next_batch;
-      near = {first, blocks_per_batch};
-      shared_bytes.fetch_sub(blocks_per_batch * bytes_of(size), std::memory_order_relaxed);
+      near = {first, 0};
+      shared_bytes.fetch_sub(blocks_per_batch * bytes_of_block(size), std::memory_order_relaxed);
     }
   }
-  if (near.first == nullptr) return ::operator new(bytes_of(size));
-  --near.count;
+  if (near.first == nullptr) return ::operator new(bytes_of_block(size));
+  ++near.room;
   return std::exchange(near.first, near.first->next);
 }
 
-void share(std::size_t size, Batch batch) noexcept {
-  auto const bytes = blocks_per_batch * bytes_of(size);
+void share(std::size_t size, Block* batch) noexcept {
+  auto const bytes = blocks_per_batch * bytes_of_block(size);
   if (shared_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes > shared_bytes_max) {
     shared_bytes.fetch_sub(bytes, std::memory_order_relaxed);
-    return free_all(batch.first);
+    return free_all(batch);
   }
   std::lock_guard const lock{shared[size].mutex};
-  batch.first->next_batch = std::exchange(shared[size].batches, batch.first);
+  batch->next_batch = std::exchange(shared[size].batches, batch);
 }
 
-/// The near batch is full.
-[[gnu::noinline]] void make_room(std::size_t size) noexcept {
+/// The near batch is full, or nothing was kept before.
+[[gnu::noinline]] void give_to_new_batch(void* block, std::size_t size) noexcept {
+  if (own.state != Own::State::keeps && !begin_to_keep()) return ::operator delete(block);
   auto& [near, far] = own.kept[size];
-  if (far.count == blocks_per_batch) share(size, far);
-  far = std::exchange(near, {});
+  if (near.first != nullptr) {
+    if (far.first != nullptr) share(size, far.first);
+    far = near;
+  }
+  near = {nullptr, blocks_per_batch};
+  give_block_of(block, size);
 }
 
 }  // namespace
@@ -134,30 +121,31 @@ namespace corps::detail {
 
 using namespace mail;  // NOLINT: the functions of the other half of this file
 
-void* take_block(std::size_t bytes) {
+void* take_unkept_block(std::size_t bytes) {
   ++own.taken;
-  if (CORPS_KEEPS_BLOCKS == 0 || bytes > block_bytes_max) return ::operator new(bytes);
-  auto const size = size_of(bytes);
+  return ::operator new(bytes);
+}
+
+void* take_block_of(std::size_t size) {
+  ++own.taken;
   auto& near = own.kept[size].near;
-  if (near.first == nullptr) [[unlikely]]
+  auto* const block = near.first;
+  if (block == nullptr) [[unlikely]]
     return refill(size);
-  --near.count;
-  auto* const block = std::exchange(near.first, near.first->next);
+  near.first = block->next;
+  ++near.room;
   __builtin_prefetch(near.first, 1);  // the next to be taken may have been given back by another thread, or long ago
   return block;
 }
 
-void give_block(void* block, std::size_t bytes) noexcept {
-  if (CORPS_KEEPS_BLOCKS == 0 || bytes > block_bytes_max) return ::operator delete(block);
-  if (own.state != Own::State::keeps && !begin_to_keep()) [[unlikely]]
-    return ::operator delete(block);
-  auto const size = size_of(bytes);
+void give_block_of(void* block, std::size_t size) noexcept {
   auto& near = own.kept[size].near;
-  if (near.count == blocks_per_batch) [[unlikely]]
-    make_room(size);
+  if (near.room == 0) [[unlikely]]
+    return give_to_new_batch(block, size);
   auto* const kept = static_cast<Block*>(block);
   kept->next = near.first;
-  near = {kept, near.count + 1};
+  near.first = kept;
+  --near.room;
 }
 
 }  // namespace corps::detail

@@ -36,6 +36,11 @@ ConcAddr Cell::address() const noexcept { return {env_facts.env, id.load(std::me
 // --- what arrived ------------------------------------------------------------------------------------------------
 
 Envelope* Cell::take() noexcept {
+  bool const only_requests = controls.empty() && answers.empty() && !requests.empty();
+  return only_requests && busy == 0 && (hooks & hook_selects) == 0 ? pop_request() : take_by_turns();
+}
+
+Envelope* Cell::take_by_turns() noexcept {
   for (;;) {
     if (!controls.empty()) return controls.pop_front();
     bool const may_begin = !requests.empty() && can_begin();
@@ -43,7 +48,10 @@ Envelope* Cell::take() noexcept {
       request_next = true;
       return answers.pop_front();
     }
-    if (may_begin) return pop_request();
+    if (may_begin) {
+      if ((hooks & hook_selects) != 0) bring_forward_found();
+      return pop_request();
+    }
     if (!requests.empty() && armed_ns - now_ns > mail::look_pause_ns_max) mail::look_soon(*this);
     if (go_idle()) return nullptr;
     look();
@@ -59,8 +67,6 @@ Envelope* Cell::take_arrived() noexcept {
 /// Room is given back when the Worker looks into its inbox; within a long batch, a sixteenth of the mailbox at a time.
 Envelope* Cell::pop_request() noexcept {
   request_next = false;
-  if ((hooks & hook_selects) != 0) [[unlikely]]
-    bring_forward_found();
   auto* const request = requests.pop_front();
   if (auto const* const following = requests.after(nullptr)) __builtin_prefetch(following, 1);
   room_back += request->weight;

@@ -30,12 +30,16 @@ void put_back(Request& stand_in) noexcept {
 
 }  // namespace
 
+Request& SmallTell::begin_with_one_more(Cell& cell, MethodRecord const& method) {
+  put_back(one_more());
+  return begin(cell, method);
+}
+
 Request& SmallTell::begin(Cell& cell, MethodRecord const& method) {
-  auto* stand_in = unused;
-  if (stand_in != nullptr) [[likely]]
-    unused = stand_in->running_next;
-  else
-    stand_in = &one_more();
+  auto* const stand_in = unused;
+  if (stand_in == nullptr) [[unlikely]]
+    return begin_with_one_more(cell, method);
+  unused = stand_in->running_next;
   stand_in->method = &method;
   stand_in->caller_id = caller_id;
   stand_in->target = target;

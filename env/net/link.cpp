@@ -64,7 +64,7 @@ ErrorInfo link_full(EnvId env, std::size_t bytes) {
 
 std::int64_t remaining_ns(Request const& request) noexcept {
   if (request.deadline_ns == detail::never_ns) return no_deadline_on_wire;
-  return std::max<std::int64_t>(0, request.deadline_ns - detail::recent_now_ns());
+  return std::max<std::int64_t>(0, request.deadline_ns - detail::last_recent_now_ns());  // who made the call has just looked
 }
 
 void pack_request(Packer& out, Request& request, std::uint64_t number) {
@@ -121,9 +121,9 @@ bool Link::send(std::unique_ptr<Request> request) noexcept {
   detail::AllGiven given;
   bool const is_retryable = !one_way && may_retry(*request);  // then its bytes are needed in one place
   try {
-    Packer out{frame.bytes(), limits_.message_bytes_max, given, is_retryable ? SIZE_MAX : limits_.fragment_bytes};
-    out.for_env(env_);
-    pack_request(out, *request, number);
+    detail::Brief<Packer> out{frame.bytes(), limits_.message_bytes_max, given, is_retryable ? SIZE_MAX : limits_.fragment_bytes};
+    (*out).for_env(env_);
+    pack_request(*out, *request, number);
     if (is_retryable && retryable_.has_room(frame.bytes().size())) copy.append(frame.bytes().data(), frame.bytes().size());
   } catch (...) {
     request.release()->bounce(packing_failed("the arguments cannot be packed"));
@@ -244,8 +244,8 @@ void Link::on_answers(std::span<Frame const> frames) {
   }
   for (std::size_t i = 0; i < count; ++i) {
     if (requests[i] == nullptr) continue;
-    Unpacker in{frames[i].payload.subspan(sizeof(std::uint64_t))};
-    end_call(in, std::move(requests[i]));
+    detail::Brief<Unpacker> in{frames[i].payload.subspan(sizeof(std::uint64_t))};
+    end_call(*in, std::move(requests[i]));
   }
   if (count < frames.size()) on_answer(frames[count].payload);  // says what is wrong with it
 }
@@ -283,7 +283,8 @@ void Link::on_error(Payload const& payload) {
 
 /// Null if it has ended with an error, or runs already.
 std::unique_ptr<Request> Link::make_request(Payload const& payload) {
-  Unpacker in{payload.pieces()};
+  detail::Brief<Unpacker> unpacker{payload.pieces()};
+  auto& in = *unpacker;
   auto const head = take_head(in);
   if (head.is_retried && served_.find(head.number).call != nullptr) return nullptr;  // its first run answers
   auto context = detail::unpack_context(in);
@@ -321,7 +322,7 @@ std::unique_ptr<Request> Link::make_request(Payload const& payload) {
     answer_with_error(head.number, back, info);
     return nullptr;
   }
-  if (head.remaining_ns >= 0) request->deadline_ns = detail::deadline_after(detail::recent_now_ns(), head.remaining_ns);
+  if (head.remaining_ns >= 0) request->deadline_ns = detail::deadline_after(detail::last_recent_now_ns(), head.remaining_ns);
   request->target = ConcId{head.target};
   request->caller_id = ConcId{head.caller};
   request->caller_env = env_;
@@ -417,10 +418,9 @@ void Link::answer(std::unique_ptr<Request> request) noexcept {
   FrameDraft frame;
   detail::AllGiven given;
   try {
-    Packer out{frame.bytes(), limits_.message_bytes_max, given, limits_.fragment_bytes};
-    out.for_env(env_);
-    out(request->origin_call);
-    request->pack_result(out);
+    detail::Brief<Packer> out{frame.bytes(), limits_.message_bytes_max, given, limits_.fragment_bytes};
+    (*out).for_env(env_)(request->origin_call);
+    request->pack_result(*out);
   } catch (...) {
     auto info = packing_failed(fmt::format("the result of {} cannot be packed", readable(*request->method)));
     info.ran = Ran::yes;

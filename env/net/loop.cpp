@@ -126,17 +126,18 @@ void Reactor::Loop::ask_kernel(timespec const* limit) noexcept {
 
 void Reactor::Loop::spin() noexcept {
   auto const begin_ns = detail::now_ns();
-  auto asked_ns = begin_ns;
+  auto gave_way_ns = begin_ns;
   for (auto last_ns = begin_ns;;) {
     auto const now_ns = detail::now_ns();
     if (now_ns - last_ns > Spin::gap_ns_max) return spin_.was_disturbed();
     if (now_ns - begin_ns > spin_.budget_ns()) return spin_.was_in_vain();
     last_ns = now_ns;
     look_at_signs();
-    if (ready_count_ == 0 && (signs_.empty() || now_ns - asked_ns > ask_interval_ns)) {
-      ask_kernel(&at_once);
-      asked_ns = now_ns;
-      if (ready_count_ == 0) ::sched_yield();  // to who was woken by this thread, and waits for its core
+    bool const gives_way = now_ns - gave_way_ns > give_way_ns;
+    if (ready_count_ == 0 && (gives_way || signs_.empty())) ask_kernel(&at_once);
+    if (ready_count_ == 0 && gives_way) {
+      ::sched_yield();  // to who was woken by this thread, and waits for its core
+      gave_way_ns = now_ns;
     }
     if (ready_count_ != 0 || interrupted_.load(std::memory_order_relaxed) || due_ns() <= now_ns) return spin_.paid();
     host::pause();
@@ -185,6 +186,7 @@ void Reactor::Loop::interrupt() noexcept {
 
 void Reactor::Loop::serve() noexcept {
   served = this;
+  (void)detail::recent_now_ns();  // what is served goes on from there
   for (std::size_t i = 0; i < ready_count_; ++i) {
     if (auto* const state = static_cast<Descriptor::State*>(ready_[i].data.ptr)) serve(*state, ready_[i].events);
   }

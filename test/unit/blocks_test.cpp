@@ -101,12 +101,12 @@ TEST_CASE("blocks are kept for the next who takes one") {
   auto* const second = take_block(97);  // of the same size, rounded up
   if (keeps_blocks) CHECK(first == second);
   give_block(second, 97);
-  auto* const large = take_block(corps::mail::block_bytes_max + 1);
-  give_block(large, corps::mail::block_bytes_max + 1);
+  auto* const large = take_block(corps::detail::block_bytes_max + 1);
+  give_block(large, corps::detail::block_bytes_max + 1);
 }
 
 TEST_CASE("blocks that one thread takes and another gives back go round, and what is kept is bounded") {
-  constexpr std::size_t bytes = corps::mail::block_bytes_max;
+  constexpr std::size_t bytes = corps::detail::block_bytes_max;
   constexpr std::size_t many = 2 * corps::mail::shared_bytes_max / bytes;
   std::vector<void*> blocks(many);
   for (auto& block : blocks) block = corps::detail::take_block(bytes);

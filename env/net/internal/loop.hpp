@@ -75,10 +75,10 @@ class Reactor::Loop final : public sched::Outside {
   void hand_over() noexcept override;
 
  private:
-  static constexpr std::size_t events_max = 64;           // of one look
-  static constexpr std::size_t signs_max = 48;            // of those
-  static constexpr int looks_past_kernel_max = 16;        // in a row, at signs that show something
-  static constexpr std::int64_t ask_interval_ns = 2'000;  // between two questions to the kernel of one that looks at signs
+  static constexpr std::size_t events_max = 64;       // of one look
+  static constexpr std::size_t signs_max = 48;        // of those
+  static constexpr int looks_past_kernel_max = 16;    // in a row, at signs that show something
+  static constexpr std::int64_t give_way_ns = 2'000;  // how often one that looks asks the kernel, and gives way to others
 
   void watch(Descriptor::State& state, std::uint32_t events);
   [[gnu::hot]] void serve() noexcept;
