@@ -88,7 +88,7 @@ class Lanes {
   caf::resumable* take_left_over();
   /// Nobody sleeps any more, so that every thread looks whether to retire.
   void close();
-  /// From now on threads that are often without work for a moment wait there.
+  /// From now on threads without work wait there, and those that have been there look in every now and then.
   void set_outside(std::shared_ptr<Outside> outside) noexcept;
   /// Limits the lanes that `push_anywhere` uses. Before the threads start.
   void set_primary(std::size_t count) noexcept { primary_ = used_ = count; }
