@@ -4,17 +4,6 @@
 #include <cstddef>
 #include <new>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CORPS_KEEPS_BLOCKS 0  // the sanitizers look at each allocation
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CORPS_KEEPS_BLOCKS 0
-#endif
-#endif
-#ifndef CORPS_KEEPS_BLOCKS
-#define CORPS_KEEPS_BLOCKS 1
-#endif
-
 namespace corps::detail {
 
 inline constexpr std::size_t block_bytes_max = 1024;  // larger ones are not kept
@@ -39,11 +28,11 @@ static_assert(size_of_block(bytes_of_block(7)) == 7 && size_of_block(bytes_of_bl
 void* take_unkept_block(std::size_t bytes);
 
 inline void* take_block(std::size_t bytes) {
-  return CORPS_KEEPS_BLOCKS == 0 || bytes > block_bytes_max ? take_unkept_block(bytes) : take_block_of(size_of_block(bytes));
+  return bytes > block_bytes_max ? take_unkept_block(bytes) : take_block_of(size_of_block(bytes));
 }
 /// `bytes` as it was taken.
 inline void give_block(void* block, std::size_t bytes) noexcept {
-  CORPS_KEEPS_BLOCKS == 0 || bytes > block_bytes_max ? ::operator delete(block) : give_block_of(block, size_of_block(bytes));
+  bytes > block_bytes_max ? ::operator delete(block) : give_block_of(block, size_of_block(bytes));
 }
 
 /// Base of coroutine promises whose frames live in such blocks. Only this form: a coroutine's parameters would choose another.

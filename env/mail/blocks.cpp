@@ -6,6 +6,17 @@
 #include <mutex>
 #include <utility>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CORPS_KEEPS_BLOCKS 0  // the sanitizers look at each allocation
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CORPS_KEEPS_BLOCKS 0
+#endif
+#endif
+#ifndef CORPS_KEEPS_BLOCKS
+#define CORPS_KEEPS_BLOCKS 1
+#endif
+
 namespace corps::mail {
 namespace {
 
@@ -23,8 +34,8 @@ struct Batch {
   std::size_t room = 0;  // for further ones; 0 as well before anything is kept
 };
 
-/// What a thread keeps of one size: the batch it takes from and gives to, and another that is full or
-/// empty, so that a thread on the edge between two does not bother the others.
+/// What a thread keeps of one size: the batch it takes from and gives to, and another that is full or empty, so that a thread on
+/// the edge between two does not bother the others.
 struct Kept {
   Batch near;
   Batch far;
@@ -128,6 +139,7 @@ void* take_unkept_block(std::size_t bytes) {
 
 void* take_block_of(std::size_t size) {
   ++own.taken;
+  if (CORPS_KEEPS_BLOCKS == 0) return ::operator new(bytes_of_block(size));
   auto& near = own.kept[size].near;
   auto* const block = near.first;
   if (block == nullptr) [[unlikely]]
@@ -139,6 +151,7 @@ void* take_block_of(std::size_t size) {
 }
 
 void give_block_of(void* block, std::size_t size) noexcept {
+  if (CORPS_KEEPS_BLOCKS == 0) return ::operator delete(block);
   auto& near = own.kept[size].near;
   if (near.room == 0) [[unlikely]]
     return give_to_new_batch(block, size);

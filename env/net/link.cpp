@@ -64,7 +64,7 @@ ErrorInfo link_full(EnvId env, std::size_t bytes) {
 
 std::int64_t remaining_ns(Request const& request) noexcept {
   if (request.deadline_ns == detail::never_ns) return no_deadline_on_wire;
-  return std::max<std::int64_t>(0, request.deadline_ns - detail::last_recent_now_ns());  // who made the call has just looked
+  return std::max<std::int64_t>(0, request.deadline_ns - detail::recent_now_ns());
 }
 
 void pack_request(Packer& out, Request& request, std::uint64_t number) {
@@ -322,7 +322,7 @@ std::unique_ptr<Request> Link::make_request(Payload const& payload) {
     answer_with_error(head.number, back, info);
     return nullptr;
   }
-  if (head.remaining_ns >= 0) request->deadline_ns = detail::deadline_after(detail::last_recent_now_ns(), head.remaining_ns);
+  if (head.remaining_ns >= 0) request->deadline_ns = detail::deadline_after(detail::recent_now_ns(), head.remaining_ns);
   request->target = ConcId{head.target};
   request->caller_id = ConcId{head.caller};
   request->caller_env = env_;

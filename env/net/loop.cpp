@@ -98,7 +98,7 @@ void Reactor::Loop::hand_over() noexcept {
 void Reactor::Loop::sleep() noexcept {
   look_at_signs();
   if (ready_count_ == 0 && !any_posted_.load(std::memory_order_relaxed) && spin_.begins()) spin();
-  if (ready_count_ == 0) doze();
+  if (ready_count_ == 0 && !interrupted_.exchange(false, std::memory_order_seq_cst)) doze();
 }
 
 void Reactor::Loop::look() noexcept {
@@ -112,7 +112,7 @@ void Reactor::Loop::look_at_signs() noexcept {
     if ((state->wanted & readable) == 0 || !state->sign->has_come()) continue;
     ready_[ready_count_++] = {.events = EPOLLIN, .data = {.ptr = state}};
     if (ready_count_ < signs_max) continue;
-    std::ranges::rotate(signs_, signs_.begin() + (&state - signs_.data()));  // the others first next time
+    std::ranges::rotate(signs_, signs_.begin() + (&state - signs_.data()) + 1);  // the others first next time
     break;
   }
   if (ready_count_ != 0 && ++looks_past_kernel_ == looks_past_kernel_max) ask_kernel(&at_once);
@@ -120,6 +120,7 @@ void Reactor::Loop::look_at_signs() noexcept {
 
 void Reactor::Loop::ask_kernel(timespec const* limit) noexcept {
   looks_past_kernel_ = 0;
+  if (ready_count_ == events_max) return;
   auto const count = wait_at(events_.get(), std::span{ready_}.subspan(ready_count_), limit);
   if (count > 0) ready_count_ += static_cast<std::size_t>(count);
 }
@@ -139,7 +140,8 @@ void Reactor::Loop::spin() noexcept {
       ::sched_yield();  // to who was woken by this thread, and waits for its core
       gave_way_ns = now_ns;
     }
-    if (ready_count_ != 0 || interrupted_.load(std::memory_order_relaxed) || due_ns() <= now_ns) return spin_.paid();
+    if (ready_count_ != 0 || due_ns() <= now_ns) return spin_.paid();
+    if (interrupted_.load(std::memory_order_relaxed)) return;
     host::pause();
   }
 }
@@ -176,7 +178,7 @@ void Reactor::Loop::be_awake_at(std::int64_t due_ns) noexcept {
 }
 
 void Reactor::Loop::interrupt() noexcept {
-  if (interrupted_.exchange(true, std::memory_order_seq_cst)) return;
+  interrupted_.store(true, std::memory_order_seq_cst);
   if (sleeps_until_ns_.load(std::memory_order_seq_cst) == 0) return;  // who sleeps next looks
   std::uint64_t const once = 1;
   static_cast<void>(!::write(whistle_.get(), &once, sizeof(once)));
@@ -186,7 +188,6 @@ void Reactor::Loop::interrupt() noexcept {
 
 void Reactor::Loop::serve() noexcept {
   served = this;
-  (void)detail::recent_now_ns();  // what is served goes on from there
   for (std::size_t i = 0; i < ready_count_; ++i) {
     if (auto* const state = static_cast<Descriptor::State*>(ready_[i].data.ptr)) serve(*state, ready_[i].events);
   }

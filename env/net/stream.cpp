@@ -69,8 +69,8 @@ Stream::Stream(Reactor& reactor, Owner& owner, NetSettings const& settings, Peer
       owner_(owner),
       linger_limit_(settings.linger_limit),
       fd_(fd.get()),
-      reader_(Phase::established, settings.frame_bytes_max),
       shm_(std::move(shm)),
+      reader_(Phase::established, settings.frame_bytes_max),
       tls_(std::move(tls)) {
   linger_.emplace(reactor);
   look_timer_.emplace(reactor);

@@ -297,9 +297,10 @@ TEST_CASE("reactor: what a sign shows is served without the kernel, and with it 
       bool was_served = false;
       while (!was_served) {
         running.enter(*outside);
-        outside->sleep();
+        was_served = served.try_acquire();  // by the loop's own thread, which was there first
+        if (!was_served) outside->sleep();
         outside->serve_and_leave();
-        was_served = served.try_acquire();
+        was_served = was_served || served.try_acquire();
       }
       setter.join();
     }
@@ -355,12 +356,10 @@ TEST_CASE("spin: it is tried now and then, goes on where it pays, and not where 
   Spin never{0ns};
   CHECK(sleeps_until(never, 10'000) == 0);
   Spin spin{50us};
-  if (std::thread::hardware_concurrency() == 1) {
-    CHECK(sleeps_until(spin, 10'000) == 0);
-    return;
-  }
+  if (spin.budget_ns() == 0) return;  // this process has one core
   auto const between_tries = sleeps_until(spin, 100);
   CHECK(between_tries > 1);
+  CHECK(spin.begins());  // it was broken off
   spin.was_in_vain();
   CHECK(sleeps_until(spin, 100) == between_tries);
   for (int i = 0; i < 3; ++i) {

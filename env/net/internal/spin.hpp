@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <thread>
+
+#include "env/host/internal/cores.hpp"
 
 namespace corps::net {
 
@@ -17,13 +18,12 @@ class Spin {
   /// Between two looks of a thread that keeps its core: interrupts are shorter, the turn of another thread is longer.
   static constexpr std::int64_t gap_ns_max = 200'000;
 
-  /// Looks at most so long; 0: never. Never either on a machine with one core.
-  explicit Spin(std::chrono::nanoseconds budget) noexcept
-      : budget_ns_(std::thread::hardware_concurrency() > 1 ? budget.count() : 0) {}
+  /// Looks at most so long; 0: never. Never either where the process has only one core.
+  explicit Spin(std::chrono::nanoseconds budget) : budget_ns_(host::usable_cores() > 1 ? budget.count() : 0) {}
 
   std::int64_t budget_ns() const noexcept { return budget_ns_; }
-  /// Whether this sleep begins with looking. If so, one of the next three follows.
-  bool begins() noexcept { return budget_ns_ != 0 && (worth_ > 0 || --sleeps_until_try_ == 0); }
+  /// Whether this sleep begins with looking. If so, one of the next three follows, unless it is broken off.
+  bool begins() noexcept { return budget_ns_ != 0 && (worth_ > 0 || --sleeps_until_try_ <= 0); }
   /// Something came.
   void paid() noexcept {
     worth_ = std::min(worth_ + 1, worth_max);

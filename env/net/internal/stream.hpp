@@ -96,6 +96,8 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   std::chrono::nanoseconds const linger_limit_;
   int const fd_;
 
+  std::unique_ptr<ShmLink> shm_;  // its reading side: on the I/O thread; its writing side: the writer's
+
   // On the I/O thread only.
   std::optional<Descriptor> descriptor_;
   std::optional<Descriptor> bell_;  // of the shared memory
@@ -121,8 +123,7 @@ class Stream final : public Carrier, public std::enable_shared_from_this<Stream>
   bool outbox_is_done_ = false;           // closing: the goodbye follows
   std::string goodbye_;                   // the reason of flush_and_close()
   std::vector<std::byte> goodbye_frame_;  // what the socket has not taken of it
-  std::unique_ptr<ShmLink> shm_;          // its reading side: on the I/O thread; its writing side: the writer's
-  std::unique_ptr<TlsChannel> tls_;       // the same
+  std::unique_ptr<TlsChannel> tls_;       // its reading side: on the I/O thread; its writing side: the writer's
 };
 
 }  // namespace corps::net
