@@ -167,7 +167,7 @@ void Reactor::Loop::doze() noexcept {
 }
 
 void Reactor::Loop::leave_signs_to_kernel() noexcept {
-  std::erase_if(signs_, [this](Descriptor::State* state) {
+  std::erase_if(signs_, [](Descriptor::State* state) {
     state->is_looked_at = (state->wanted & readable) == 0 || !state->sign->leave_to_kernel();
     return !state->is_looked_at;
   });
